@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What is wrong, with the objects it concerns, the evidence and the cure. Codes are stable; each
+// has its paragraph in docs/findings.md.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "model/round_trip.h"
+#include "model/snapshot.h"
+
+namespace retour {
+
+enum class Severity : std::uint8_t { error, warning, info };
+
+struct Finding {
+  std::string code;  ///< "lost-rp-filter"
+  Severity severity{};
+  std::optional<IfIndex> link;
+  std::optional<Ip> address;
+  std::string message;  ///< one sentence, names included
+  std::string cure;     ///< what would mend it; empty when nothing need be done
+  std::optional<RoundTrip> evidence;
+};
+
+/// Addresses of one prefix that sit on two or more links: where doors can be mixed up.
+struct SharedSubnet {
+  struct Member {
+    IfIndex link{};
+    Ip address{};
+    bool secondary{};
+  };
+  Prefix prefix;
+  std::vector<Member> members;    ///< in the snapshot's order of addresses
+  std::vector<Segment> segments;  ///< the members' links by broadcast domain
+  bool segments_measured{};       ///< false: taken as one segment
+};
+
+struct Diagnosis {
+  std::vector<SharedSubnet> subnets;
+  std::vector<RoundTrip> round_trips;
+  std::vector<Finding> findings;  ///< errors first, then warnings, then info
+
+  [[nodiscard]] bool healthy() const;  ///< no finding of severity error
+};
+
+}  // namespace retour

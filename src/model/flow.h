@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "base/id.h"
+#include "base/ip.h"
+
+namespace retour {
+
+/// One packet, as the FIB sees it (the kernel's flowi4).
+struct Flow {
+  Ip src{};  ///< unspecified: an unbound socket
+  Ip dst{};
+  std::optional<IfIndex> iif{};  ///< unset: sent by this host
+  std::optional<IfIndex> oif{};  ///< set only for device-bound sockets
+  std::uint32_t mark{};
+  std::uint8_t tos{};       ///< the whole DS field, ECN bits ignored
+  std::uint8_t ip_proto{};  ///< IPPROTO_*; 0 = not known to the lookup
+  std::uint16_t sport{};
+  std::uint16_t dport{};
+  std::uint32_t uid{};
+};
+
+}  // namespace retour

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One change to a host, its inverse, and its effect on a snapshot. The rehearsal applies the same
+// values that the kernel port gets: nothing is planned that cannot be taken back.
+#pragma once
+
+#include <span>
+#include <string>
+#include <variant>
+
+#include "model/snapshot.h"
+
+namespace retour {
+
+struct AddRoute {
+  Route route;
+};
+struct DeleteRoute {
+  Route route;
+};
+struct AddRule {
+  Rule rule;
+};
+struct DeleteRule {
+  Rule rule;
+};
+/// net.ipv4.conf.LINK.CONF = after. Never `all`, never `default`.
+struct SetConf {
+  IfIndex link{};
+  std::string link_name;
+  Conf conf{};
+  std::int32_t before{};
+  std::int32_t after{};
+};
+
+struct Change {
+  std::variant<AddRoute, DeleteRoute, AddRule, DeleteRule, SetConf> operation;
+  std::string why;
+};
+
+[[nodiscard]] Change inverse(const Change& change);
+
+/// The snapshot after the changes, as the kernel would have it (order of rules and of routes of one
+/// prefix included). Deleting what is not there changes nothing.
+[[nodiscard]] Snapshot apply(Snapshot now, std::span<const Change> changes);
+
+}  // namespace retour

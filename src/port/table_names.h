@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Names for our tables where iproute2 looks for them (rt_tables.d). Cosmetic: a failure here is a
+// warning and never stops a cure.
+#pragma once
+
+#include <span>
+
+#include "base/result.h"
+#include "plan/plan.h"
+
+namespace retour {
+
+class TableNames {
+ public:
+  TableNames() = default;
+  TableNames(const TableNames&) = delete;
+  TableNames& operator=(const TableNames&) = delete;
+  virtual ~TableNames() = default;
+
+  /// Replaces our file with these names; empty removes the file and any directory made for it.
+  [[nodiscard]] virtual Result<void> write(std::span<const PlannedTable> tables) = 0;
+};
+
+}  // namespace retour
