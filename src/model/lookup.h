@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A routing decision and how it was reached. The explanation is the result: whoever wants the
-// answer alone reads `verdict`, whoever wants to know why reads `steps`.
+// answer alone reads `verdict` and `link`, whoever wants to know why reads `steps`. Rules and
+// routes are named by their index in the Snapshot that was asked, so that a thousand round trips
+// over a thousand rules stay small.
 #pragma once
 
 #include <cstdint>
 #include <optional>
-#include <string>
+#include <string_view>
 #include <vector>
 
 #include "model/flow.h"
@@ -20,50 +22,70 @@ enum class Verdict : std::uint8_t {
   local,    ///< delivered to this host
   broadcast,
   multicast,
-  unreachable,  ///< EHOSTUNREACH, or ENETUNREACH from a rule
+  unreachable,  ///< EHOSTUNREACH from a route, ENETUNREACH from a rule
   prohibit,     ///< EACCES
   blackhole,    ///< EINVAL
-  no_route,     ///< no rule led to a route
-  martian,      ///< input only: the addresses themselves are impossible here
-  rp_filter,    ///< input only: the way back to the source is not by this link
-  invalid,      ///< the query itself is refused (source not ours, device down, …)
+  no_route,     ///< no rule led to a route (ENETUNREACH)
+  martian,      ///< input: addresses that cannot be here (own source, loopback, …)
+  rp_filter,    ///< input: the way back to the source is not by this link
+  no_forward,   ///< input: not for this host, and forwarding is off on the link
+  invalid,      ///< the query itself is refused: source not ours, device down, …
 };
+
+/// "unicast", "no-route", "rp_filter", …
+[[nodiscard]] std::string_view name(Verdict verdict);
 
 /// What became of one rule while the kernel walked the list.
 enum class RuleOutcome : std::uint8_t {
-  no_match,    ///< a selector did not match
-  no_entry,    ///< matched; its table had no route (or a throw route)
+  no_match,    ///< `selector` did not match
+  no_entry,    ///< matched; its table had no route for this flow (or a throw route)
   suppressed,  ///< matched; the route found was dropped by suppress_prefixlength or _ifgroup
   jumped,      ///< goto
   passed,      ///< nop, or a goto whose target is missing
   decided,     ///< this rule made the decision
 };
 
+/// The selector of a rule that a flow failed.
+enum class Selector : std::uint8_t {
+  none,
+  iif,
+  oif,
+  fwmark,
+  tun_id,
+  l3mdev,
+  uid,
+  from,
+  to,
+  tos,
+  dscp,
+  ip_proto,
+  sport,
+  dport,
+  inverted,
+};
+
 struct Step {
-  Rule rule;
+  std::uint32_t rule{};  ///< index in Snapshot::rules
   RuleOutcome outcome{};
-  std::optional<Route> route;  ///< the route found, also when suppressed
-  std::string why;             ///< one clause for people: "from 10.0.0.1 is not 10.0.0.2"
+  Selector selector{};                 ///< for no_match
+  std::optional<std::uint32_t> route;  ///< index in Snapshot::routes, also when suppressed
 };
 
 struct Lookup {
+  Flow flow{};  ///< the question
   Verdict verdict{Verdict::no_route};
-  int errnum{};    ///< what the kernel would return; 0 on success
+  int errnum{};    ///< what the kernel returns; 0 on success
   IfIndex link{};  ///< device of the chosen leg; 0 = none
   std::optional<Ip> gateway;
   std::optional<Ip> source;  ///< output: the source address used
   TableId table{};           ///< 0 = decided without a table
   std::optional<std::uint32_t> rule_priority;
-  std::optional<Route> route;
-  /// Every leg the kernel may take where it is not determined (multipath); else just `link`.
-  std::vector<NextHop> candidates;
+  std::optional<std::uint32_t> route;  ///< index in Snapshot::routes
+  /// Every device the kernel may choose where it is not determined (multipath), `link` first.
+  std::vector<IfIndex> candidates;
   std::vector<Step> steps;
-  std::string why;  ///< the deciding reason in a clause
 
-  [[nodiscard]] bool ok() const {
-    return verdict == Verdict::unicast || verdict == Verdict::local ||
-           verdict == Verdict::broadcast || verdict == Verdict::multicast;
-  }
+  [[nodiscard]] bool ok() const { return errnum == 0; }
 };
 
 }  // namespace retour

@@ -31,7 +31,8 @@ enum class Cause : std::uint8_t {
   rp_filter,
   arp_filter,
   arp_ignore,
-  no_route,  ///< no usable route back (also unreachable, prohibit, blackhole)
+  wrong_segment,  ///< the reply leaves on-link by a link whose segment the peer is not on
+  no_route,       ///< no usable route back (also unreachable, prohibit, blackhole)
   link_down,
   martian,
 };
@@ -44,7 +45,6 @@ struct ArpReception {
   IfIndex link{};
   bool answers{};
   Cause silent_because{Cause::none};  ///< the gate, when it stays silent
-  Lookup lookup;  ///< the lookup that settled it (input, or arp_filter's output)
 };
 
 /// One combination of gates and what it leads to; for hosts whose gates are unknown.
@@ -62,11 +62,11 @@ struct RoundTrip {
   Ip peer{};
   DoorVerdict verdict{};
   Cause cause{};
-  bool flat{};                    ///< the links of the subnet were taken as one segment
   std::vector<ArpReception> arp;  ///< every link that hears the request, owner first
   std::vector<IfIndex> arp_answered_by;
   std::optional<IfIndex> arrives_on;  ///< absent: nothing arrives, or a race decides
   std::optional<IfIndex> leaves_on;   ///< absent: no reply
+  Lookup arp_lookup;                  ///< what the owner's link looked up for the ARP request
   Lookup request;                     ///< input lookup where the request arrives (or would: owner)
   Lookup reply;                       ///< output lookup for the reply, also when lost before it
   bool gates_known{true};
@@ -76,9 +76,11 @@ struct RoundTrip {
   std::vector<GateOutcome> outcomes;
 };
 
-/// REQUIRES: `local` is an IPv4 address of `snapshot` on `link`. `segment` are the links that hear
-/// the peer's broadcast, `link` among them.
+/// REQUIRES: `local` is an IPv4 address of `snapshot` on `link`. `segments` are the links of the
+/// address's subnet by broadcast domain, `link` in one of them; the peer is taken to be on that
+/// one.
 [[nodiscard]] RoundTrip round_trip(const Snapshot& snapshot, const Fib& fib, const Ip& local,
-                                   IfIndex link, const Ip& peer, const Segment& segment);
+                                   IfIndex link, const Ip& peer,
+                                   const std::vector<Segment>& segments);
 
 }  // namespace retour
