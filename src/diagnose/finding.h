@@ -21,9 +21,10 @@ struct Finding {
   Severity severity{};
   std::optional<IfIndex> link;
   std::optional<Ip> address;
-  std::string message;  ///< one sentence, names included
-  std::string cure;     ///< what would mend it; empty when nothing need be done
-  std::optional<RoundTrip> evidence;
+  std::string message;                  ///< one sentence, names included
+  std::string cure;                     ///< what would mend it; empty when nothing need be done
+  std::optional<std::size_t> evidence;  ///< index in Diagnosis::round_trips
+  bool curable{};                       ///< policy routing on this host can mend it
 };
 
 /// Addresses of one prefix that sit on two or more links: where doors can be mixed up.

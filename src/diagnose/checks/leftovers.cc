@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "diagnose/checks/checks.h"
+
+namespace retour {
+
+namespace {
+
+bool ours(const Rule& rule) { return rule.protocol == protocol_retour; }
+bool ours(const Route& route) { return route.protocol == protocol_retour; }
+
+bool has_address(const Snapshot& now, const Ip& ip) {
+  return std::ranges::any_of(now.addresses,
+                             [&](const Address& address) { return address.local.address == ip; });
+}
+
+bool is_shared(const std::vector<SharedSubnet>& subnets, const Prefix& prefix) {
+  return std::ranges::any_of(subnets, [&](const auto& subnet) { return subnet.prefix == prefix; });
+}
+
+Finding leftover(const char* code, std::string message, std::string cure) {
+  Finding finding;
+  finding.code = code;
+  finding.severity = Severity::warning;
+  finding.message = std::move(message);
+  finding.cure = std::move(cure);
+  finding.curable = true;
+  return finding;
+}
+
+}  // namespace
+
+void check_leftovers(const CheckInput& input, std::vector<Finding>& findings) {
+  const Snapshot& now = input.now;
+  for (const Rule& rule : now.rules) {
+    if (!ours(rule)) continue;
+    if (rule.from && !has_address(now, rule.from->address)) {
+      Finding finding =
+          leftover("stale-rule",
+                   fmt::format("rule {} from {} lookup {}: this host no longer has that address",
+                               rule.priority, rule.from->str(), rule.table.value),
+                   "retour apply removes it");
+      finding.address = rule.from->address;
+      findings.push_back(std::move(finding));
+      continue;
+    }
+    if (rule.to && !is_shared(input.subnets, *rule.to)) {
+      findings.push_back(leftover("stale-rule",
+                                  fmt::format("rule {} to {}: no NICs share that subnet any more",
+                                              rule.priority, rule.to->str()),
+                                  "retour apply removes it"));
+      continue;
+    }
+    const bool served =
+        rule.table == table_main || std::ranges::any_of(now.routes, [&](const Route& route) {
+          return route.table == rule.table && route.family() == rule.family;
+        });
+    if (!served) {
+      Finding finding =
+          leftover("empty-table",
+                   fmt::format("rule {} looks up table {}, which is empty: did its NIC flap?",
+                               rule.priority, rule.table.value),
+                   "retour apply puts the route back");
+      if (rule.from) finding.address = rule.from->address;
+      findings.push_back(std::move(finding));
+    }
+  }
+  for (const Route& route : now.routes) {
+    if (!ours(route)) continue;
+    const bool looked_up = std::ranges::any_of(now.rules, [&](const Rule& rule) {
+      return rule.action == RuleAction::lookup && rule.table == route.table &&
+             rule.family == route.family();
+    });
+    if (looked_up) continue;
+    Finding finding = leftover("stale-route",
+                               fmt::format("route {} in table {}: no rule looks that table up",
+                                           route.dst.str(), route.table.value),
+                               "retour apply removes it, or adds its rule");
+    if (!route.next_hops.empty()) finding.link = route.next_hops.front().link;
+    findings.push_back(std::move(finding));
+  }
+}
+
+}  // namespace retour
