@@ -42,6 +42,6 @@ struct Change {
 
 /// The snapshot after the changes, as the kernel would have it (order of rules and of routes of one
 /// prefix included). Deleting what is not there changes nothing.
-[[nodiscard]] Snapshot apply(Snapshot now, std::span<const Change> changes);
+[[nodiscard]] Snapshot rehearse(Snapshot now, std::span<const Change> changes);
 
 }  // namespace retour

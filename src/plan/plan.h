@@ -11,6 +11,7 @@
 
 #include "base/result.h"
 #include "diagnose/finding.h"
+#include "model/policy.h"
 #include "plan/change.h"
 
 namespace retour {
@@ -21,28 +22,40 @@ struct PlannedTable {
   IfIndex link{};
 };
 
-/// One class of flows (a source and a range of destinations no prefix in play tells apart) whose
-/// path differs before and after.
+/// One class of flows whose path differs before and after: a source and the destinations of a
+/// prefix that are in no longer prefix in play (all of them go the same way).
 struct PathChange {
   std::optional<Ip> source;  ///< absent: unbound sockets
-  Ip first{}, last{};        ///< destinations, inclusive
-  Lookup before, after;
-  bool expected{};  ///< a flow that is being cured
+  Prefix destinations;
+  std::uint32_t mark{};
+  Lookup before, after;  ///< for `before.flow.dst`, a representative
+  bool expected{};       ///< a flow that is being cured
 };
 
 struct Impact {
-  std::vector<PathChange> changed;
-  std::size_t classes{};  ///< how many source × destination classes were compared
+  std::vector<PathChange> changed;  ///< unexpected ones first
+  std::size_t classes{};            ///< how many source × destination classes were compared
 };
 
 struct Plan {
   std::vector<PlannedTable> tables;  ///< the tables in use after the plan, new and kept
   std::vector<Change> changes;
   Impact impact;
+  Snapshot rehearsed;                  ///< the host after the changes, in the model
   Diagnosis after;                     ///< the model's own verdict on the rehearsed result
   std::optional<std::string> refused;  ///< a reason; nothing may be applied then
 
   [[nodiscard]] bool pending() const { return !changes.empty(); }
 };
+
+/// REQUIRES: `found` is diagnose(now, policy).
+[[nodiscard]] Plan plan(const Snapshot& now, const Policy& policy, const Diagnosis& found);
+
+/// Takes away everything that carries our protocol number. Sysctls are not part of it: their
+/// original values are remembered outside the snapshot (port/memory.h).
+[[nodiscard]] std::vector<Change> removal(const Snapshot& now);
+
+[[nodiscard]] Impact impact(const Snapshot& before, const Snapshot& after,
+                            std::span<const SharedSubnet> cured);
 
 }  // namespace retour

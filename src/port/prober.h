@@ -7,41 +7,16 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
-#include <optional>
 #include <span>
 #include <vector>
 
 #include "base/id.h"
 #include "base/ip.h"
 #include "base/result.h"
+#include "model/observation.h"
 #include "model/snapshot.h"
 
 namespace retour {
-
-struct ProbePair {
-  Ip local{};
-  IfIndex link{};  ///< owner of `local`; ARP is asked from here
-  Ip peer{};
-};
-
-/// What one end of the wire saw of one probe.
-struct DoorsSeen {
-  std::vector<IfIndex>
-      request;                 ///< links the request crossed (left by, or at the peer: arrived on)
-  std::vector<IfIndex> reply;  ///< links the reply crossed
-  friend bool operator==(const DoorsSeen&, const DoorsSeen&) = default;
-};
-
-struct Observation {
-  ProbePair pair;
-  bool answered{};      ///< the kernel delivered the reply to the socket
-  bool arp_answered{};  ///< ARP asked on `pair.link` was answered
-  std::vector<std::vector<std::uint8_t>> arp_macs;  ///< distinct MACs that answered it
-  std::optional<std::uint32_t> rtt_us;
-  int send_errno{};  ///< the kernel refused to send: e.g. ENETUNREACH
-  DoorsSeen here;
-  std::optional<DoorsSeen> there;  ///< at the peer, when its namespace is observed too
-};
 
 struct ProbeOptions {
   std::chrono::milliseconds timeout{1500};  ///< per phase (ICMP, then ARP); ends when all answered

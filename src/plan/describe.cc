@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "plan/describe.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <cstring>
+#include <string_view>
+
+namespace retour {
+namespace {
+
+// RTA_* and FRA_* numbers of the attributes that are kept raw.
+constexpr std::uint16_t attribute_metrics = 8;
+constexpr std::uint16_t attribute_realms = 11;  // RTA_FLOW and FRA_FLOW
+
+// RTAX_*: the route metrics whose value iproute2 takes as a bare number, by their number.
+constexpr std::array<std::string_view, 18> metric_words{
+    "",           "",         "mtu",      "window", "", "",         "ssthresh", "cwnd", "advmss",
+    "reordering", "hoplimit", "initcwnd", "",       "", "initrwnd", "quickack", "",     ""};
+constexpr std::size_t metric_lock = 1;
+constexpr std::size_t metric_rtt = 4;
+constexpr std::size_t metric_rttvar = 5;
+constexpr std::size_t metric_rto_min = 13;
+
+/// Words with single spaces between.
+class Words {
+ public:
+  template <class... Arguments>
+  Words& add(fmt::format_string<Arguments...> format, Arguments&&... arguments) {
+    if (!text_.empty()) text_ += ' ';
+    fmt::format_to(std::back_inserter(text_), format, std::forward<Arguments>(arguments)...);
+    return *this;
+  }
+  void no_words_for(std::uint16_t attribute) {
+    remarks_ += fmt::format("{}attribute {}", remarks_.empty() ? " # not said: " : ", ", attribute);
+  }
+  [[nodiscard]] std::string str() const { return text_ + remarks_; }
+
+ private:
+  std::string text_;
+  std::string remarks_;
+};
+
+/// In messages the ownership tag and the priorities that iproute2 spells are noise.
+enum class For : bool { people, iproute2 };
+
+std::string link_name(const Snapshot* names, IfIndex index) {
+  return names != nullptr ? names->link_name(index) : fmt::format("#{}", index.value);
+}
+
+std::uint32_t number_at(const std::vector<std::uint8_t>& data, std::size_t offset) {
+  std::uint32_t value = 0;
+  if (offset + sizeof(value) <= data.size()) std::memcpy(&value, &data[offset], sizeof(value));
+  return value;
+}
+
+void add_realms(const RawAttribute& raw, Words& words) {
+  const std::uint32_t realms = number_at(raw.data, 0);
+  words.add("realms {}/{}", realms >> 16U, realms & 0xffffU);
+}
+
+void add_metrics(const RawAttribute& raw, Words& words) {
+  struct Metric {
+    std::uint16_t size;
+    std::uint16_t type;
+  };
+  std::array<std::optional<std::uint32_t>, metric_words.size()> values{};
+  Metric header{};
+  for (std::size_t at = 0; at + sizeof(header) <= raw.data.size();
+       at += (header.size + 3U) & ~std::size_t{3}) {
+    std::memcpy(&header, &raw.data[at], sizeof(header));
+    if (header.size < sizeof(header)) break;
+    const std::size_t type = header.type & 0x3fffU;
+    const bool number = header.size == sizeof(header) + sizeof(std::uint32_t);
+    if (number && type < values.size()) values[type] = number_at(raw.data, at + sizeof(header));
+    if (!number || type >= values.size()) words.no_words_for(attribute_metrics);
+  }
+  const std::uint32_t locked = values[metric_lock].value_or(0);
+  for (std::size_t type = metric_lock + 1; type < values.size(); ++type) {
+    if (!values[type]) continue;
+    const std::string_view lock = (locked >> type & 1U) != 0 ? "lock " : "";
+    // The kernel keeps the round trip in eighths and its variance in quarters of a millisecond.
+    if (type == metric_rtt) {
+      words.add("rtt {}{}ms", lock, *values[type] / 8);
+    } else if (type == metric_rttvar) {
+      words.add("rttvar {}{}ms", lock, *values[type] / 4);
+    } else if (type == metric_rto_min) {
+      words.add("rto_min {}ms", *values[type]);  // always locked by iproute2
+    } else if (!metric_words[type].empty()) {
+      words.add("{} {}{}", metric_words[type], lock, *values[type]);
+    } else {
+      words.no_words_for(attribute_metrics);
+    }
+  }
+}
+
+std::string_view type_word(RouteType type) {
+  constexpr std::array<std::string_view, 12> words{
+      "unspec",    "unicast",     "local",    "broadcast", "anycast", "multicast",
+      "blackhole", "unreachable", "prohibit", "throw",     "nat",     "xresolve"};
+  const auto number = static_cast<std::size_t>(type);
+  return number < words.size() ? words[number] : "unspec";
+}
+
+std::string scope_word(Scope scope) {
+  switch (scope) {
+    case scope_global:
+      return "global";
+    case scope_site:
+      return "site";
+    case scope_link:
+      return "link";
+    case scope_host:
+      return "host";
+    case scope_nowhere:
+      return "nowhere";
+    default:
+      return std::to_string(scope);
+  }
+}
+
+void add_leg(const NextHop& leg, Family family, const Snapshot* names, Words& words) {
+  if (leg.gateway && leg.gateway->family() == family) words.add("via {}", leg.gateway->str());
+  if (leg.gateway && leg.gateway->family() != family) {
+    words.add("via {} {}", leg.gateway->is_v4() ? "inet" : "inet6", leg.gateway->str());
+  }
+  if (leg.link.value != 0) words.add("dev {}", link_name(names, leg.link));
+}
+
+void add_legs(const Route& route, const Snapshot* names, Words& words) {
+  if (route.nexthop_id != 0) {
+    words.add("nhid {}", route.nexthop_id);
+    return;
+  }
+  if (route.next_hops.size() == 1) {
+    add_leg(route.next_hops.front(), route.family(), names, words);
+    if (route.next_hops.front().onlink()) words.add("onlink");
+    return;
+  }
+  for (const NextHop& leg : route.next_hops) {
+    words.add("nexthop");
+    add_leg(leg, route.family(), names, words);
+    words.add("weight {}", leg.weight);
+    if (leg.onlink()) words.add("onlink");
+  }
+}
+
+void add_route_options(const Route& route, Words& words) {
+  if (route.tos != 0) words.add("tos {:#x}", route.tos);
+  words.add("table {}", route.table.value);
+  if (route.metric != 0) words.add("metric {}", route.metric);
+  if (route.preference != 0) words.add("pref {}", route.preference == 1 ? "high" : "low");
+  for (const RawAttribute& raw : route.other) {
+    if (raw.type == attribute_metrics) {
+      add_metrics(raw, words);
+    } else if (raw.type == attribute_realms) {
+      add_realms(raw, words);
+    } else {
+      words.no_words_for(raw.type);
+    }
+  }
+}
+
+std::string route_words(std::string_view verb, const Route& route, const Snapshot* names,
+                        For whom) {
+  Words words;
+  words.add("{}", verb);
+  if (route.type != RouteType::unicast) words.add("{}", type_word(route.type));
+  words.add("{}", route.dst.length == 0 ? "default" : route.dst.str());
+  if (route.src) words.add("from {}", route.src->str());
+  const bool many = route.next_hops.size() > 1 && route.nexthop_id == 0;
+  if (!many) add_legs(route, names, words);
+  if (route.prefsrc) words.add("src {}", route.prefsrc->str());
+  add_route_options(route, words);
+  if (whom == For::iproute2) {
+    if (route.family() == Family::v4) words.add("scope {}", scope_word(route.scope));
+    words.add("protocol {}", route.protocol);
+  }
+  if (many) add_legs(route, names, words);  // the grammar has legs last
+  return words.str();
+}
+
+void add_ports(std::string_view word, const std::optional<Range<std::uint16_t>>& ports,
+               std::uint16_t mask, Words& words) {
+  if (!ports) return;
+  if (ports->first != ports->last) {
+    words.add("{} {}-{}", word, ports->first, ports->last);
+  } else if (mask != 0xffff) {
+    words.add("{} {}/{:#x}", word, ports->first, mask);
+  } else {
+    words.add("{} {}", word, ports->first);
+  }
+}
+
+void add_selectors(const Rule& rule, Words& words) {
+  if (rule.invert) words.add("not");
+  words.add("from {}", rule.from ? rule.from->str() : "all");
+  if (rule.to) words.add("to {}", rule.to->str());
+  if (rule.tos != 0) words.add("tos {:#x}", rule.tos);
+  if (rule.dscp && rule.dscp_mask == 0x3f) words.add("dscp {}", *rule.dscp);
+  if (rule.dscp && rule.dscp_mask != 0x3f) words.add("dscp {}/{:#x}", *rule.dscp, rule.dscp_mask);
+  if (rule.fwmark != 0 || rule.fwmask != 0) {
+    words.add("fwmark {:#x}/{:#x}", rule.fwmark, rule.fwmask);
+  }
+  if (!rule.iif.empty()) words.add("iif {}", rule.iif);
+  if (!rule.oif.empty()) words.add("oif {}", rule.oif);
+  if (rule.l3mdev) words.add("l3mdev");
+  if (rule.uid) words.add("uidrange {}-{}", rule.uid->first, rule.uid->last);
+  if (rule.ip_proto != 0) words.add("ipproto {}", rule.ip_proto);
+  add_ports("sport", rule.sport, rule.sport_mask, words);
+  add_ports("dport", rule.dport, rule.dport_mask, words);
+  if (rule.tun_id != 0) words.add("tun_id {}", rule.tun_id);
+}
+
+void add_action(const Rule& rule, Words& words) {
+  switch (rule.action) {
+    case RuleAction::lookup:
+      if (rule.table.value != 0) words.add("lookup {}", rule.table.value);
+      break;
+    case RuleAction::goto_:
+      words.add("goto {}", rule.goto_target);
+      break;
+    case RuleAction::nop:
+      words.add("nop");
+      break;
+    case RuleAction::blackhole:
+      words.add("blackhole");
+      break;
+    case RuleAction::unreachable:
+      words.add("unreachable");
+      break;
+    case RuleAction::prohibit:
+      words.add("prohibit");
+      break;
+    default:
+      words.add("type {}", static_cast<unsigned>(rule.action));
+  }
+}
+
+/// `ip` takes the family of a rule from nowhere else, that of "default" neither.
+std::string option_for(Family family) { return family == Family::v4 ? "" : "-6 "; }
+
+std::string rule_words(std::string_view verb, const Rule& rule, For whom) {
+  Words words;
+  words.add("{}", verb);
+  words.add("{}{}", whom == For::iproute2 ? "priority " : "", rule.priority);
+  add_selectors(rule, words);
+  add_action(rule, words);
+  if (rule.suppress_prefixlength) {
+    words.add("suppress_prefixlength {}", *rule.suppress_prefixlength);
+  }
+  if (rule.suppress_ifgroup) words.add("suppress_ifgroup {}", *rule.suppress_ifgroup);
+  for (const RawAttribute& raw : rule.other) {
+    if (raw.type == attribute_realms) {
+      add_realms(raw, words);
+    } else {
+      words.no_words_for(raw.type);
+    }
+  }
+  if (whom == For::iproute2) words.add("protocol {}", rule.protocol);
+  return words.str();
+}
+
+}  // namespace
+
+std::string describe(const Change& change, const Snapshot* names) {
+  const auto& operation = change.operation;
+  if (const auto* add_route = std::get_if<AddRoute>(&operation)) {
+    return route_words("add route", add_route->route, names, For::people);
+  }
+  if (const auto* delete_route = std::get_if<DeleteRoute>(&operation)) {
+    return route_words("delete route", delete_route->route, names, For::people);
+  }
+  if (const auto* add_rule = std::get_if<AddRule>(&operation)) {
+    return rule_words("add rule", add_rule->rule, For::people);
+  }
+  if (const auto* delete_rule = std::get_if<DeleteRule>(&operation)) {
+    return rule_words("delete rule", delete_rule->rule, For::people);
+  }
+  const auto& conf = std::get<SetConf>(operation);
+  return fmt::format("set net/ipv4/conf/{}/{} from {} to {}", conf.link_name, info(conf.conf).name,
+                     conf.before, conf.after);
+}
+
+std::string ip_command(const Change& change, const Snapshot& names) {
+  const auto& operation = change.operation;
+  if (const auto* add_route = std::get_if<AddRoute>(&operation)) {
+    const Route& route = add_route->route;
+    return option_for(route.family()) + route_words("route add", route, &names, For::iproute2);
+  }
+  if (const auto* delete_route = std::get_if<DeleteRoute>(&operation)) {
+    const Route& route = delete_route->route;
+    return option_for(route.family()) + route_words("route del", route, &names, For::iproute2);
+  }
+  if (const auto* add_rule = std::get_if<AddRule>(&operation)) {
+    const Rule& rule = add_rule->rule;
+    return option_for(rule.family) + rule_words("rule add", rule, For::iproute2);
+  }
+  if (const auto* delete_rule = std::get_if<DeleteRule>(&operation)) {
+    const Rule& rule = delete_rule->rule;
+    return option_for(rule.family) + rule_words("rule del", rule, For::iproute2);
+  }
+  const auto& conf = std::get<SetConf>(operation);
+  return fmt::format("sysctl -w net/ipv4/conf/{}/{}={}", conf.link_name, info(conf.conf).name,
+                     conf.after);
+}
+
+}  // namespace retour
