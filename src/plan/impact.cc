@@ -55,8 +55,17 @@ Impact impact(const Snapshot& before, const Snapshot& after, std::span<const Sha
   for (const Address& address : before.addresses) {
     if (address.local.family() == Family::v4) sources.emplace_back(address.local.address);
   }
-  const auto expected = [&](const std::optional<Ip>& source, const Prefix& destinations) {
-    return source && std::ranges::any_of(cured, [&](const SharedSubnet& subnet) {
+  // Cured are flows of an address in our care to its subnet, as long as main decided them: a rule
+  // that someone else made for them is policy, not the disease.
+  const auto expected = [&](const std::optional<Ip>& source, const Prefix& destinations,
+                            const Lookup& old_way) {
+    const bool by_policy = old_way.table.value != 0 && old_way.table != table_main &&
+                           old_way.table != table_default &&
+                           std::ranges::none_of(before.rules, [&](const Rule& rule) {
+                             return rule.protocol == protocol_retour &&
+                                    rule.priority == old_way.rule_priority;
+                           });
+    return source && !by_policy && std::ranges::any_of(cured, [&](const SharedSubnet& subnet) {
              return subnet.prefix.contains(destinations) &&
                     std::ranges::find(subnet.members, *source, &SharedSubnet::Member::address) !=
                         subnet.members.end();
@@ -78,8 +87,9 @@ Impact impact(const Snapshot& before, const Snapshot& after, std::span<const Sha
         Lookup old_way = was.output(flow);
         Lookup new_way = is.output(flow);
         if (same_way(old_way, new_way)) continue;
-        impact.changed.push_back({source, destinations, mark, std::move(old_way),
-                                  std::move(new_way), expected(source, destinations)});
+        const bool cure = expected(source, destinations, old_way);
+        impact.changed.push_back(
+            {source, destinations, mark, std::move(old_way), std::move(new_way), cure});
       }
     }
   }
