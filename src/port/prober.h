@@ -19,8 +19,8 @@
 namespace retour {
 
 struct ProbeOptions {
-  std::chrono::milliseconds timeout{1500};  ///< per phase (ICMP, then ARP); ends when all answered
-  int attempts{2};                          ///< echo requests per pair, spread over the timeout
+  std::chrono::milliseconds timeout{3000};  ///< per phase (ICMP, then ARP); ends when all answered
+  int attempts{3};                          ///< echo requests per pair, spread over the timeout
   bool arp{true};
   std::function<void(std::size_t done, std::size_t total)> progress{};
 };

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "os/kernel_decode.h"
+
+#include <linux/if_addr.h>
+#include <linux/if_link.h>
+#include <linux/neighbour.h>
+#include <linux/nexthop.h>
+#include <linux/rtnetlink.h>
+#include <sys/socket.h>
+
+#ifndef IFA_PROTO
+#define IFA_PROTO 11
+#endif
+
+namespace retour {
+namespace {
+
+bool take_ip(Bytes data, std::optional<Ip>& out) {
+  out = Ip::from_bytes(data);
+  return out.has_value();
+}
+
+bool decode_conf(Bytes array, ConfValues& conf) {
+  for (const ConfInfo& about : conf_table()) {
+    // An older kernel knows fewer; the value is unknown then.
+    const std::size_t offset = (about.devconf - 1U) * sizeof(std::int32_t);
+    if (offset >= array.size()) continue;
+    std::int32_t value = 0;
+    if (!take(array.subspan(offset), value)) return false;
+    conf.set(about.conf, value);
+  }
+  return true;
+}
+
+bool decode_af_spec(Bytes data, ConfValues& conf) {
+  bool sound = true;
+  sound &= each_attribute(data, [&](std::uint16_t family, Bytes of_family) {
+    if (family != AF_INET) return;
+    sound &= each_attribute(of_family, [&](std::uint16_t type, Bytes array) {
+      if (type == IFLA_INET_CONF) sound &= decode_conf(array, conf);
+    });
+  });
+  return sound;
+}
+
+}  // namespace
+
+std::optional<Family> family_of(std::uint8_t kernel_family) {
+  if (kernel_family == AF_INET) return Family::v4;
+  if (kernel_family == AF_INET6) return Family::v6;
+  return std::nullopt;
+}
+
+std::uint8_t kernel_family(Family family) { return family == Family::v4 ? AF_INET : AF_INET6; }
+
+std::optional<Ip> decode_via(Bytes data) {
+  std::uint16_t family = 0;
+  if (!take(data, family)) return std::nullopt;
+  if (family != AF_INET && family != AF_INET6) return std::nullopt;
+  return Ip::from_bytes(data.subspan(sizeof(family)));
+}
+
+bool decode_link(const NetlinkMessage& message, std::vector<Link>& links) {
+  ifinfomsg header{};
+  Bytes attributes;
+  if (!message.split(header, attributes)) return false;
+  if (message.type != RTM_NEWLINK || header.ifi_family != AF_UNSPEC) return true;
+  Link& link = links.emplace_back();
+  link.index.value = static_cast<std::uint32_t>(header.ifi_index);
+  link.flags = header.ifi_flags;
+  bool sound = true;
+  sound &= each_attribute(attributes, [&](std::uint16_t type, Bytes data) {
+    switch (type) {
+      case IFLA_IFNAME:
+        link.name = text_of(data);
+        break;
+      case IFLA_ADDRESS:
+        link.mac = copy_of(data);
+        break;
+      case IFLA_MTU:
+        sound &= take(data, link.mtu);
+        break;
+      case IFLA_GROUP:
+        sound &= take(data, link.group);
+        break;
+      case IFLA_MASTER:
+        sound &= take(data, link.master.value);
+        break;
+      case IFLA_LINKINFO:
+        sound &= each_attribute(data, [&](std::uint16_t inner, Bytes value) {
+          if (inner == IFLA_INFO_KIND) link.kind = text_of(value);
+        });
+        break;
+      case IFLA_AF_SPEC:
+        sound &= decode_af_spec(data, link.conf);
+        break;
+      default:
+        break;
+    }
+  });
+  return sound && !link.name.empty();
+}
+
+bool decode_address(const NetlinkMessage& message, std::vector<Address>& addresses) {
+  ifaddrmsg header{};
+  Bytes attributes;
+  if (!message.split(header, attributes)) return false;
+  const auto family = family_of(header.ifa_family);
+  if (message.type != RTM_NEWADDR || !family) return true;
+  if (header.ifa_prefixlen > width(*family)) return false;
+  Address& address = addresses.emplace_back();
+  address.link.value = header.ifa_index;
+  address.scope = header.ifa_scope;
+  address.flags = header.ifa_flags;
+  std::optional<Ip> local;
+  std::optional<Ip> other_end;
+  bool sound = true;
+  sound &= each_attribute(attributes, [&](std::uint16_t type, Bytes data) {
+    switch (type) {
+      case IFA_LOCAL:
+        sound &= take_ip(data, local);
+        break;
+      case IFA_ADDRESS:
+        sound &= take_ip(data, other_end);
+        break;
+      case IFA_BROADCAST:
+        sound &= take_ip(data, address.broadcast);
+        break;
+      case IFA_LABEL:
+        address.label = text_of(data);
+        break;
+      case IFA_FLAGS:
+        sound &= take(data, address.flags);
+        break;
+      case IFA_RT_PRIORITY:
+        sound &= take(data, address.metric);
+        break;
+      case IFA_PROTO:
+        sound &= take(data, address.protocol);
+        break;
+      default:
+        break;
+    }
+  });
+  // IPv6 has IFA_LOCAL only where there is a peer, IPv4 always.
+  if (!local) local = other_end;
+  if (!sound || !local || local->family() != *family) return false;
+  address.local = {*local, header.ifa_prefixlen};
+  if (other_end && *other_end != *local) address.peer = other_end;
+  return true;
+}
+
+bool decode_neighbor(const NetlinkMessage& message, std::vector<Neighbor>& neighbors) {
+  ndmsg header{};
+  Bytes attributes;
+  if (!message.split(header, attributes)) return false;
+  if (message.type != RTM_NEWNEIGH || !family_of(header.ndm_family)) return true;
+  Neighbor& neighbor = neighbors.emplace_back();
+  neighbor.link.value = static_cast<std::uint32_t>(header.ndm_ifindex);
+  neighbor.state = header.ndm_state;
+  neighbor.flags = header.ndm_flags;
+  std::optional<Ip> address;
+  bool sound = true;
+  sound &= each_attribute(attributes, [&](std::uint16_t type, Bytes data) {
+    if (type == NDA_DST) sound &= take_ip(data, address);
+    if (type == NDA_LLADDR) neighbor.mac = copy_of(data);
+  });
+  if (!sound || !address) return false;
+  neighbor.address = *address;
+  return true;
+}
+
+bool decode_nexthop(const NetlinkMessage& message, std::vector<NextHopObject>& nexthops) {
+  nhmsg header{};
+  Bytes attributes;
+  if (!message.split(header, attributes)) return false;
+  if (message.type != RTM_NEWNEXTHOP) return true;
+  NextHopObject& nexthop = nexthops.emplace_back();
+  // A group has no family of its own: AF_UNSPEC.
+  nexthop.family = family_of(header.nh_family).value_or(Family::v4);
+  nexthop.protocol = header.nh_protocol;
+  nexthop.leg.flags = static_cast<std::uint8_t>(header.nh_flags);
+  bool sound = true;
+  sound &= each_attribute(attributes, [&](std::uint16_t type, Bytes data) {
+    switch (type) {
+      case NHA_ID:
+        sound &= take(data, nexthop.id);
+        break;
+      case NHA_OIF:
+        sound &= take(data, nexthop.leg.link.value);
+        break;
+      case NHA_GATEWAY:
+        sound &= take_ip(data, nexthop.leg.gateway);
+        break;
+      case NHA_BLACKHOLE:
+        nexthop.blackhole = true;
+        break;
+      case NHA_GROUP:
+        for (; data.size() >= sizeof(nexthop_grp); data = data.subspan(sizeof(nexthop_grp))) {
+          nexthop_grp member{};
+          sound &= take(data, member);
+          // `resvd1` became the high byte of the weight in 6.12; zero before.
+          const unsigned weight = member.weight + (unsigned{member.resvd1} << 8U) + 1U;
+          nexthop.group.emplace_back(member.id, static_cast<std::uint16_t>(weight));
+        }
+        break;
+      default:
+        nexthop.other.push_back({type, copy_of(data)});
+    }
+  });
+  return sound;
+}
+
+}  // namespace retour

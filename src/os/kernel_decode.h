@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Messages of rtnetlink dumps as values of the model. Each function appends at most one object:
+// what is of no family this program knows is passed over. False: the message is malformed.
+#pragma once
+
+#include <vector>
+
+#include "model/objects.h"
+#include "model/rule.h"
+#include "os/netlink.h"
+
+namespace retour {
+
+[[nodiscard]] bool decode_link(const NetlinkMessage& message, std::vector<Link>& links);
+[[nodiscard]] bool decode_address(const NetlinkMessage& message, std::vector<Address>& addresses);
+[[nodiscard]] bool decode_neighbor(const NetlinkMessage& message, std::vector<Neighbor>& neighbors);
+[[nodiscard]] bool decode_route(const NetlinkMessage& message, std::vector<Route>& routes);
+[[nodiscard]] bool decode_rule(const NetlinkMessage& message, std::vector<Rule>& rules);
+[[nodiscard]] bool decode_nexthop(const NetlinkMessage& message,
+                                  std::vector<NextHopObject>& nexthops);
+
+/// AF_INET and AF_INET6; nothing for another family.
+[[nodiscard]] std::optional<Family> family_of(std::uint8_t kernel_family);
+[[nodiscard]] std::uint8_t kernel_family(Family family);
+/// RTA_VIA: a gateway that names its own family.
+[[nodiscard]] std::optional<Ip> decode_via(Bytes data);
+
+}  // namespace retour
