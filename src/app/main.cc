@@ -1,2 +1,74 @@
 // SPDX-License-Identifier: Apache-2.0
-int main() { return 2; }
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+
+#include "app/verbs.h"
+#include "text/printable.h"
+
+namespace retour {
+
+void add_common(CLI::App& verb, Options& options) {
+  verb.add_flag("--json", options.json, "Print JSON (a versioned document)");
+  verb.add_flag("--no-color", options.no_color, "No colours, also on a terminal");
+  verb.add_flag("-q,--quiet", options.quiet, "Only the result and errors");
+}
+
+void add_netns(CLI::App& verb, Options& options) {
+  verb.add_option("--netns", options.netns, "Work on this network namespace (ip netns)")
+      ->type_name("NAME");
+}
+
+void add_snapshot_file(CLI::App& verb, Options& options) {
+  verb.add_option("--snapshot", options.snapshot,
+                  "Work on a saved snapshot instead of this host (- = stdin)")
+      ->type_name("FILE");
+}
+
+void add_policy(CLI::App& verb, Options& options) {
+  verb.add_option("--peer", options.peers, "A peer to ask about (repeatable); default: any peer")
+      ->type_name("IP");
+  verb.add_option("--segments", options.segments,
+                  "Which NICs hear each other: auto measures it, one broadcast frame a NIC")
+      ->check(CLI::IsMember({"auto", "flat", "rails"}))
+      ->type_name("auto|flat|rails");
+}
+
+namespace {
+
+int main(int argc, char** argv) {
+  Options options;
+  Run run;
+  CLI::App app{
+      "retour: in by which door, out by the same door.\n"
+      "Finds, explains and cures the wrong-door problem of hosts with several NICs in one subnet.",
+      "retour"};
+  app.require_subcommand(1);
+  app.set_version_flag("--version", "retour " RETOUR_VERSION);
+  app.get_formatter()->column_width(34);
+  add_status(app, options, run);
+  add_diagnose(app, options, run);
+  add_plan(app, options, run);
+  add_apply(app, options, run);
+  add_undo(app, options, run);
+  add_verify(app, options, run);
+  add_snapshot(app, options, run);
+  add_import(app, options, run);
+  add_lab(app, options, run);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& asked) {  // --help, --version
+    app.exit(asked);
+    return exit_ok;
+  } catch (const CLI::ParseError& error) {
+    fmt::print(stderr, "retour: {}\n  retour --help, or retour VERB --help\n",
+               printable(error.what()));
+    return exit_usage;
+  }
+  return run(Console(options));
+}
+
+}  // namespace
+}  // namespace retour
+
+int main(int argc, char** argv) { return retour::main(argc, argv); }

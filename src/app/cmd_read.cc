@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The verbs that only read: status, diagnose, plan, snapshot, import.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+
+#include "app/host.h"
+#include "app/verbs.h"
+#include "diagnose/diagnose.h"
+#include "os/managers.h"
+#include "plan/plan.h"
+#include "text/import.h"
+#include "text/render_diagnosis.h"
+#include "text/render_report.h"
+#include "text/report_json.h"
+#include "text/snapshot_json.h"
+
+namespace retour {
+
+namespace {
+
+struct Reading {
+  Policy policy;
+  Snapshot host;
+  Diagnosis diagnosis;
+};
+
+Result<Reading> read_and_diagnose(const Options& options) {
+  auto policy = policy_of(options);
+  if (!policy) return fail(std::move(policy.error()));
+  auto host = read_host(options, *policy);
+  if (!host) return fail(std::move(host.error()));
+  if (auto fine = check_peers(*host, *policy); !fine) return fail(std::move(fine.error()));
+  Diagnosis diagnosis = diagnose(*host, *policy);
+  return Reading{std::move(*policy), std::move(*host), std::move(diagnosis)};
+}
+
+int status(const Options& options, const Console& console) {
+  const auto read = read_and_diagnose(options);
+  if (!read) return console.fail(read.error());
+  const bool here = options.snapshot.empty() && options.netns.empty();
+  const auto managers = here ? network_managers() : std::vector<std::string>{};
+  console.print(console.json()
+                    ? json_status(read->host, read->diagnosis, managers)
+                    : render_status(read->host, read->diagnosis, managers, console.style()));
+  return exit_ok;
+}
+
+int diagnose_host(const Options& options, const std::string& address, const Console& console) {
+  DiagnosisView view;
+  if (!address.empty()) {
+    view.address = Ip::parse(address);
+    if (!view.address) {
+      return console.fail({ErrorKind::usage, 0, "--address " + address, "not an IP address", {}});
+    }
+  }
+  const auto read = read_and_diagnose(options);
+  if (!read) return console.fail(read.error());
+  if (console.json()) {
+    console.print(json_report(read->host, read->diagnosis));
+  } else {
+    console.print(render(read->host, read->diagnosis, view, console.style()));
+    if (read->diagnosis.healthy()) {
+      console.say(console.style().paint(Ink::green, "\nHealthy.") + "\n");
+    } else {
+      console.say("\nNext: retour plan shows the cure and what it would move.\n");
+    }
+  }
+  return read->diagnosis.healthy() ? exit_ok : exit_findings;
+}
+
+int plan_host(const Options& options, const Console& console) {
+  const auto read = read_and_diagnose(options);
+  if (!read) return console.fail(read.error());
+  const Plan cure = plan(read->host, read->policy, read->diagnosis);
+  if (console.json()) {
+    console.print(json_report(read->host, cure));
+  } else {
+    console.print(render(read->host, cure, console.style()));
+    if (!cure.pending() && !read->diagnosis.healthy()) {
+      console.say("The findings that remain are not for routing to mend: retour diagnose\n");
+    }
+  }
+  if (cure.refused) return exit_failed;
+  return cure.pending() ? exit_findings : exit_ok;
+}
+
+int take_snapshot(const Options& options, const Console& console) {
+  const auto policy = policy_of(options);
+  if (!policy) return console.fail(policy.error());
+  const auto host = read_host(options, *policy);
+  if (!host) return console.fail(host.error());
+  console.print(to_json(*host));
+  return exit_ok;
+}
+
+struct ImportFiles {
+  std::string addr, link, route, rule, neigh, rt_tables, sysctl;
+};
+
+int import_host(const ImportFiles& files, const Console& console) {
+  ImportTexts texts;
+  const std::pair<const std::string*, std::optional<NamedText>*> inputs[] = {
+      {&files.addr, &texts.addr},     {&files.link, &texts.link},
+      {&files.route, &texts.route},   {&files.rule, &texts.rule},
+      {&files.neigh, &texts.neigh},   {&files.rt_tables, &texts.rt_tables},
+      {&files.sysctl, &texts.sysctl},
+  };
+  for (const auto& [path, into] : inputs) {
+    if (path->empty()) continue;
+    auto text = read_input(*path);
+    if (!text) return console.fail(text.error());
+    *into = NamedText{*path, std::move(*text)};
+  }
+  if (!texts.addr && !texts.route) {
+    return console.fail({ErrorKind::usage, 0, "import", "nothing to import",
+                         "give at least --route FILE (the output of `ip route`) or --addr FILE"});
+  }
+  const auto host = import_texts(texts);
+  if (!host) return console.fail(host.error());
+  console.print(to_json(*host));
+  return exit_ok;
+}
+
+}  // namespace
+
+void add_status(CLI::App& app, Options& options, Run& run) {
+  CLI::App* verb = app.add_subcommand("status", "What this host is, and what retour owns on it");
+  add_common(*verb, options);
+  add_netns(*verb, options);
+  add_snapshot_file(*verb, options);
+  verb->callback([&] { run = [&](const Console& console) { return status(options, console); }; });
+}
+
+void add_diagnose(CLI::App& app, Options& options, Run& run) {
+  CLI::App* verb =
+      app.add_subcommand("diagnose", "Find wrong doors and lost packets; exit 1 if any");
+  static std::string address;
+  add_common(*verb, options);
+  add_netns(*verb, options);
+  add_snapshot_file(*verb, options);
+  add_policy(*verb, options);
+  verb->add_option("--address", address, "Show only what concerns this local address")
+      ->type_name("IP");
+  verb->callback([&] {
+    run = [&](const Console& console) { return diagnose_host(options, address, console); };
+  });
+}
+
+void add_plan(CLI::App& app, Options& options, Run& run) {
+  CLI::App* verb = app.add_subcommand(
+      "plan", "The cure, its impact and its proof; exit 1 if changes are pending");
+  add_common(*verb, options);
+  add_netns(*verb, options);
+  add_snapshot_file(*verb, options);
+  add_policy(*verb, options);
+  verb->callback(
+      [&] { run = [&](const Console& console) { return plan_host(options, console); }; });
+}
+
+void add_snapshot(CLI::App& app, Options& options, Run& run) {
+  CLI::App* verb = app.add_subcommand("snapshot", "This host as JSON, for --snapshot elsewhere");
+  add_common(*verb, options);
+  add_netns(*verb, options);
+  verb->callback(
+      [&] { run = [&](const Console& console) { return take_snapshot(options, console); }; });
+}
+
+void add_import(CLI::App& app, Options& options, Run& run) {
+  CLI::App* verb = app.add_subcommand(
+      "import", "A snapshot from pasted `ip` output (text or ip -j) of another host");
+  static ImportFiles files;
+  add_common(*verb, options);
+  const auto file = [&](const char* name, std::string& into, const char* help) {
+    verb->add_option(name, into, help)->type_name("FILE");
+  };
+  file("--addr", files.addr, "ip addr");
+  file("--link", files.link, "ip link");
+  file("--route", files.route, "ip route, better: ip route show table all");
+  file("--rule", files.rule, "ip rule");
+  file("--neigh", files.neigh, "ip neigh");
+  file("--rt-tables", files.rt_tables, "/etc/iproute2/rt_tables");
+  file("--sysctl", files.sysctl, "sysctl -a");
+  verb->callback([&] { run = [](const Console& console) { return import_host(files, console); }; });
+}
+
+}  // namespace retour

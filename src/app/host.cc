@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/host.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstdio>
+#include <cstring>
+
+#include "diagnose/diagnose.h"
+#include "os/prober_raw.h"
+#include "text/snapshot_json.h"
+
+namespace retour {
+
+namespace {
+
+constexpr std::chrono::milliseconds segment_wait{30};
+constexpr std::size_t largest_input = 256U << 20U;
+
+}  // namespace
+
+Result<LiveHost> LiveHost::open(const std::string& netns) {
+  auto where = netns.empty() ? Netns::current() : Netns::open(netns);
+  if (!where) return fail(std::move(where.error()));
+  const TableNamesPlace place =
+      table_names_place(*where, netns.empty() ? std::nullopt : std::optional(netns));
+  std::optional<InsideNetns> inside;
+  if (!netns.empty()) {
+    auto entered = InsideNetns::enter(*where);
+    if (!entered) return fail(std::move(entered.error()));
+    inside.emplace(std::move(*entered));
+  }
+  auto kernel = NetlinkKernel::open(place.directory);
+  if (!kernel) return fail(std::move(kernel.error()));
+  auto memory =
+      std::make_unique<MemoryFile>(MemoryFile::default_base(), MemoryFile::key_of(*where));
+  return LiveHost{netns, std::move(*where), std::move(*kernel), std::move(memory),
+                  std::make_unique<TableNamesFile>(place)};
+}
+
+Result<Snapshot> LiveHost::snapshot() {
+  auto now = kernel->snapshot();
+  if (now && !name.empty()) now->host = name;
+  return now;
+}
+
+Result<Snapshot> LiveHost::snapshot_with_segments(SegmentsFrom from) {
+  auto now = snapshot();
+  if (!now || from != SegmentsFrom::snapshot) return now;
+  std::vector<IfIndex> links;
+  for (const SharedSubnet& subnet : shared_subnets(*now, SegmentsFrom::flat)) {
+    for (const IfIndex link : subnet.segments.front()) {
+      if (std::ranges::find(links, link) == links.end()) links.push_back(link);
+    }
+  }
+  if (links.empty()) return now;
+  auto inside = InsideNetns::enter(netns);
+  if (!inside && !name.empty()) return now;
+  auto prober = RawProber::open();
+  if (!prober) return now;  // without CAP_NET_RAW one segment is assumed, and the diagnosis says so
+  auto segments = (*prober)->segments(links, segment_wait);
+  if (!segments) return fail(std::move(segments.error()));
+  now->segments = std::move(*segments);
+  return now;
+}
+
+Result<std::string> read_input(const std::string& path) {
+  const bool in = path == "-";
+  std::FILE* file = in ? stdin : std::fopen(path.c_str(), "rbe");
+  const auto failed = [&](const char* why) {
+    return fail({ErrorKind::system, errno, fmt::format("read {}", in ? "stdin" : path), why, {}});
+  };
+  if (file == nullptr) return failed(std::strerror(errno));
+  std::string text;
+  std::array<char, 65536> buffer{};
+  std::size_t size = 0;
+  while ((size = std::fread(buffer.data(), 1, buffer.size(), file)) > 0) {
+    text.append(buffer.data(), size);
+    if (text.size() > largest_input) break;
+  }
+  const bool broken = std::ferror(file) != 0;
+  const int error = errno;
+  if (!in) std::fclose(file);
+  errno = error;
+  if (broken) return failed(std::strerror(error));
+  if (text.size() > largest_input) return failed("larger than 256 MiB");
+  return text;
+}
+
+Result<Snapshot> read_host(const Options& options, const Policy& policy) {
+  if (options.snapshot.empty()) {
+    auto host = LiveHost::open(options.netns);
+    if (!host) return fail(std::move(host.error()));
+    return host->snapshot_with_segments(policy.segments);
+  }
+  if (!options.netns.empty()) {
+    return fail({ErrorKind::usage, 0, "--snapshot and --netns", "only one of them makes sense",
+                 "a snapshot is of one host already"});
+  }
+  auto text = read_input(options.snapshot);
+  if (!text) return fail(std::move(text.error()));
+  return snapshot_from_json(*text, options.snapshot == "-" ? "stdin" : options.snapshot);
+}
+
+Result<void> check_peers(const Snapshot& host, const Policy& policy) {
+  for (const Ip& peer : policy.peers) {
+    for (const Address& address : host.addresses) {
+      if (address.local.address != peer) continue;
+      return fail({ErrorKind::usage, 0, "--peer " + peer.str(),
+                   "that is this host's own address, on " + host.link_name(address.link),
+                   "name an address of another host"});
+    }
+  }
+  return {};
+}
+
+}  // namespace retour

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The host a verb works on: live, in this or a named namespace, or a snapshot from a file.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "app/options.h"
+#include "diagnose/finding.h"
+#include "os/kernel_netlink.h"
+#include "os/memory_file.h"
+#include "os/netns.h"
+#include "os/table_names_file.h"
+
+namespace retour {
+
+/// A live host: everything was opened in its namespace and stays there.
+struct LiveHost {
+  std::string name;  ///< of the namespace; empty for the caller's
+  Netns netns;
+  std::unique_ptr<NetlinkKernel> kernel;
+  std::unique_ptr<MemoryFile> memory;
+  std::unique_ptr<TableNamesFile> table_names;
+
+  [[nodiscard]] static Result<LiveHost> open(const std::string& netns);
+  /// Consistent, and named after the namespace where it has a name.
+  [[nodiscard]] Result<Snapshot> snapshot();
+  /// The same with the segments of shared subnets measured, when that is allowed and asked for.
+  /// `measured` is false where CAP_NET_RAW is missing.
+  [[nodiscard]] Result<Snapshot> snapshot_with_segments(SegmentsFrom from);
+};
+
+/// For verbs that only read: --snapshot FILE ("-" = stdin) or the live host.
+[[nodiscard]] Result<Snapshot> read_host(const Options& options, const Policy& policy);
+
+/// The whole file, or stdin for "-". Errors name it.
+[[nodiscard]] Result<std::string> read_input(const std::string& path);
+
+/// A peer of ours cannot be one of our own addresses.
+[[nodiscard]] Result<void> check_peers(const Snapshot& host, const Policy& policy);
+
+}  // namespace retour

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/options.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+
+#include "text/printable.h"
+
+namespace retour {
+
+namespace {
+
+bool colored(const Options& options, int fd) {
+  const char* no_color = std::getenv("NO_COLOR");
+  const char* term = std::getenv("TERM");
+  return !options.no_color && (no_color == nullptr || *no_color == '\0') && isatty(fd) == 1 &&
+         (term == nullptr || std::string_view(term) != "dumb");
+}
+
+}  // namespace
+
+Console::Console(const Options& options)
+    : json_(options.json),
+      quiet_(options.quiet),
+      progress_(!options.quiet && isatty(STDERR_FILENO) == 1),
+      style_(colored(options, STDOUT_FILENO)),
+      error_style_(colored(options, STDERR_FILENO)) {}
+
+void Console::print(std::string_view text) const {
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  std::fflush(stdout);
+}
+
+void Console::say(std::string_view text) const {
+  if (!quiet_ && !json_) print(text);
+}
+
+void Console::warn(std::string_view text) const {
+  fmt::print(stderr, "retour: {}: {}\n", error_style_.paint(Ink::yellow, "warning"),
+             printable(text));
+}
+
+int Console::fail(const Error& error) const {
+  fmt::print(stderr, "retour: {}\n", printable(error.message()));
+  if (!error.hint.empty()) fmt::print(stderr, "  {}\n", wrap(printable(error.hint), 2));
+  return error.kind == ErrorKind::usage ? exit_usage : exit_failed;
+}
+
+Result<Policy> policy_of(const Options& options) {
+  Policy policy;
+  for (const std::string& text : options.peers) {
+    const auto ip = Ip::parse(text);
+    if (!ip || !ip->is_v4() || ip->is_multicast() || ip->is_unspecified() ||
+        ip->is_limited_broadcast()) {
+      return fail({ErrorKind::usage, 0, fmt::format("--peer {}", text),
+                   "not an IPv4 address of a host", "for example --peer 29.28.204.80"});
+    }
+    policy.peers.push_back(*ip);
+  }
+  if (options.segments == "flat") policy.segments = SegmentsFrom::flat;
+  if (options.segments == "rails") policy.segments = SegmentsFrom::rails;
+  return policy;
+}
+
+}  // namespace retour

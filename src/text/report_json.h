@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What --json prints: versioned documents with stable fields (docs/json.md). One document a call,
+// ending in a newline.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "diagnose/finding.h"
+#include "model/observation.h"
+#include "plan/plan.h"
+
+namespace retour {
+
+[[nodiscard]] std::string json_report(const Snapshot& host, const Diagnosis& diagnosis);
+[[nodiscard]] std::string json_report(const Snapshot& host, const Plan& plan);
+/// `there` names the links of an observed far end, nullptr when there is none.
+[[nodiscard]] std::string json_report(const Snapshot& host, const Verification& verification,
+                                      const Snapshot* there);
+[[nodiscard]] std::string json_status(const Snapshot& host, const Diagnosis& diagnosis,
+                                      const std::vector<std::string>& managers);
+[[nodiscard]] std::string json_applied(const Snapshot& host, std::size_t changes,
+                                       const Diagnosis& after);
+[[nodiscard]] std::string json_undone(const Snapshot& host, std::size_t changes,
+                                      const std::vector<std::string>& left_alone);
+
+}  // namespace retour

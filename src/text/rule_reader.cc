@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// `ip rule`, in the words of iproute2's print_rule(). The text does not say its family; addresses
+// do, and where one list ends and the next begins the priorities fall.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "text/import_parts.h"
+#include "text/json_reader.h"
+#include "text/printable.h"
+
+namespace retour {
+namespace {
+
+template <class T>
+Range<T> read_range(Cursor& in, std::string_view text, std::string_view expected) {
+  constexpr std::uint64_t max = static_cast<T>(~T{0});
+  const auto dash = text.find('-');
+  const auto first = parse_number(text.substr(0, dash), max);
+  const auto last =
+      dash == std::string_view::npos ? first : parse_number(text.substr(dash + 1), max);
+  if (!first || !last || *first > *last) {
+    in.fail(text, expected);
+    return {};
+  }
+  return {static_cast<T>(*first), static_cast<T>(*last)};
+}
+
+class RuleParser {
+ public:
+  RuleParser(Cursor& in, const TableIds& tables, Notes& notes)
+      : in_(in), tables_(tables), notes_(notes) {}
+  ImportedRule parse();
+
+ private:
+  void priority();
+  bool selector();
+  bool port_selector();
+  bool action();
+  bool suppressor();
+  void prefix(std::optional<Prefix>& out);
+  void device(std::string& name, bool& detached);
+  void port(std::optional<Range<std::uint16_t>>& range, std::uint16_t& mask);
+  void dscp();
+  void mark();
+  void lookup();
+  void guess_protocol();
+
+  Cursor& in_;
+  const TableIds& tables_;
+  Notes& notes_;
+  ImportedRule out_;
+  bool protocol_seen_{};
+  bool action_seen_{};
+};
+
+ImportedRule RuleParser::parse() {
+  priority();
+  while (!in_.done()) {
+    if (!selector() && !port_selector() && !suppressor() && !action()) {
+      in_.fail(in_.peek(), "a rule selector or action (from, to, iif, fwmark, lookup, goto, …)");
+    }
+  }
+  if (!in_.error() && !action_seen_) {
+    in_.fail("", "an action (lookup TABLE, goto, nop, blackhole, unreachable, prohibit)");
+  }
+  guess_protocol();
+  return out_;
+}
+
+void RuleParser::priority() {
+  std::string_view text = in_.value("a priority and a colon");
+  const std::string_view whole = text;
+  out_.where = in_.where();
+  const bool colon = text.ends_with(':');
+  if (colon) text.remove_suffix(1);
+  const auto number = parse_number(text, 0xffffffffU);
+  if (!colon || !number) return in_.fail(whole, "a priority and a colon");
+  out_.rule.priority = static_cast<std::uint32_t>(*number);
+}
+
+void RuleParser::prefix(std::optional<Prefix>& out) {
+  if (in_.take_if("all")) return;
+  const std::string_view text = in_.value("a prefix or `all`");
+  out = Prefix::parse(text);
+  if (!out) return in_.fail(text, "a prefix or `all`");
+  if (out_.family_known && out_.rule.family != out->family()) {
+    return in_.fail(text, "an address of the same family as the rule's other one");
+  }
+  out_.family_known = true;
+  out_.rule.family = out->family();
+}
+
+void RuleParser::device(std::string& name, bool& detached) {
+  name = in_.device();
+  detached = in_.take_if("[detached]");
+}
+
+void RuleParser::mark() {
+  const std::string_view text = in_.value("a mark, or mark/mask");
+  const auto slash = text.find('/');
+  const auto mark = parse_number(text.substr(0, slash), 0xffffffffU);
+  const auto mask = slash == std::string_view::npos
+                        ? std::optional<std::uint64_t>(0xffffffffU)
+                        : parse_number(text.substr(slash + 1), 0xffffffffU);
+  if (!mark || !mask) return in_.fail(text, "a mark, or mark/mask");
+  out_.rule.fwmark = static_cast<std::uint32_t>(*mark);
+  out_.rule.fwmask = static_cast<std::uint32_t>(*mask);
+}
+
+void RuleParser::dscp() {
+  std::string_view text = in_.value("a DSCP of 0 to 63");
+  const std::string_view whole = text;
+  const auto slash = text.find('/');
+  std::optional<std::uint64_t> mask = 0x3f;
+  if (slash != std::string_view::npos) mask = parse_number(text.substr(slash + 1), 0x3f);
+  text = text.substr(0, slash);
+  std::optional<std::uint64_t> value = parse_number(text, 63);
+  if (const auto named = value_of(dsfield_words(), text)) value = *named >> 2;
+  if (!value || !mask) return in_.fail(whole, "a DSCP of 0 to 63, or dscp/mask");
+  out_.rule.dscp = static_cast<std::uint8_t>(*value);
+  out_.rule.dscp_mask = static_cast<std::uint8_t>(*mask);
+}
+
+bool RuleParser::selector() {
+  Rule& rule = out_.rule;
+  if (in_.take_if("not")) {
+    rule.invert = true;
+  } else if (in_.take_if("from")) {
+    prefix(rule.from);
+  } else if (in_.take_if("to")) {
+    prefix(rule.to);
+  } else if (in_.take_if("iif") || in_.take_if("dev")) {
+    device(rule.iif, rule.iif_detached);
+  } else if (in_.take_if("oif")) {
+    device(rule.oif, rule.oif_detached);
+  } else if (in_.take_if("fwmark")) {
+    mark();
+  } else if (in_.take_if("tos") || in_.take_if("dsfield")) {
+    rule.tos = static_cast<std::uint8_t>(in_.word(dsfield_words(), "a TOS name or number", 255));
+  } else if (in_.take_if("dscp")) {
+    dscp();
+  } else if (in_.take_if("ipproto")) {
+    rule.ip_proto = static_cast<std::uint8_t>(
+        in_.word(ip_protocol_words(), "an IP protocol name or number (ip -N prints numbers)", 255));
+  } else if (in_.take_if("uidrange")) {
+    rule.uid = read_range<std::uint32_t>(in_, in_.value("a range of user ids"), "FIRST-LAST");
+  } else if (in_.take_if("tun_id")) {
+    rule.tun_id = in_.number("a tunnel id", ~std::uint64_t{0});
+  } else if (in_.take_if("l3mdev")) {
+    rule.l3mdev = true;
+    action_seen_ = true;
+  } else {
+    return false;
+  }
+  return true;
+}
+
+void RuleParser::port(std::optional<Range<std::uint16_t>>& range, std::uint16_t& mask) {
+  constexpr std::string_view expected = "a port, FIRST-LAST or port/mask";
+  const std::string_view text = in_.value(expected);
+  const auto slash = text.find('/');
+  range = read_range<std::uint16_t>(in_, text.substr(0, slash), expected);
+  if (slash == std::string_view::npos) return;
+  const auto number = parse_number(text.substr(slash + 1), 0xffff);
+  if (!number) return in_.fail(text, expected);
+  mask = static_cast<std::uint16_t>(*number);
+}
+
+bool RuleParser::port_selector() {
+  Rule& rule = out_.rule;
+  if (in_.take_if("sport")) {
+    port(rule.sport, rule.sport_mask);
+  } else if (in_.take_if("dport")) {
+    port(rule.dport, rule.dport_mask);
+  } else {
+    return false;
+  }
+  return true;
+}
+
+bool RuleParser::suppressor() {
+  Rule& rule = out_.rule;
+  if (in_.take_if("suppress_prefixlength") || in_.take_if("sup_pl")) {
+    rule.suppress_prefixlength =
+        static_cast<std::uint32_t>(in_.number("a prefix length of at most 128", 128));
+  } else if (in_.take_if("suppress_ifgroup") || in_.take_if("sup_group")) {
+    static constexpr std::array<Word, 1> groups{{{"default", 0}}};
+    rule.suppress_ifgroup =
+        in_.word(groups, "the number of a device group (ip -N prints numbers)", 0x7fffffffU);
+  } else if (in_.take_if("realms") || in_.take_if("realm")) {
+    const std::string_view realms = in_.value("realms");
+    notes_.not_represented(in_.where(), fmt::format("realms {}", realms));
+  } else if (in_.take_if("proto") || in_.take_if("protocol")) {
+    rule.protocol = read_protocol(in_, notes_);
+    protocol_seen_ = true;
+  } else {
+    return false;
+  }
+  return true;
+}
+
+void RuleParser::lookup() {
+  action_seen_ = true;
+  if (in_.take_if("[l3mdev-table]")) {
+    out_.rule.l3mdev = true;
+    return;
+  }
+  out_.rule.table = tables_.read(in_);
+}
+
+bool RuleParser::action() {
+  Rule& rule = out_.rule;
+  if (in_.take_if("lookup") || in_.take_if("table")) {
+    lookup();
+    return true;
+  }
+  if (in_.take_if("goto")) {
+    action_seen_ = true;
+    rule.action = RuleAction::goto_;
+    if (!in_.take_if("none")) {
+      rule.goto_target = static_cast<std::uint32_t>(in_.number("a priority", 0xffffffffU));
+    }
+    rule.goto_unresolved = in_.take_if("[unresolved]");
+    return true;
+  }
+  const auto action = value_of(rule_action_words(), in_.peek());
+  if (!action || *action <= 2) return false;
+  in_.take();
+  action_seen_ = true;
+  rule.action = static_cast<RuleAction>(*action);
+  return true;
+}
+
+// print_rule() writes neither `proto kernel` nor `proto unspec`; the kernel itself makes just the
+// default rules and the one of VRFs.
+void RuleParser::guess_protocol() {
+  Rule& rule = out_.rule;
+  if (protocol_seen_) return;
+  const auto like = [&](std::uint32_t priority, TableId table) {
+    Rule plain;
+    plain.family = rule.family;
+    plain.priority = priority;
+    plain.table = table;
+    return rule == plain;
+  };
+  const bool of_kernel = like(0, table_local) || like(32766, table_main) ||
+                         like(32767, table_default) || (rule.l3mdev && rule.priority == 1000);
+  if (of_kernel) rule.protocol = protocol_kernel;
+}
+
+Result<std::vector<ImportedRule>> parse_rules(const NamedText& from, const TableIds& tables,
+                                              Notes& notes) {
+  std::vector<ImportedRule> rules;
+  if (!is_json(from.text)) {
+    for (const Line& line : split_lines(from.text)) {
+      Cursor in(from.file, line.words);
+      rules.push_back(RuleParser(in, tables, notes).parse());
+      if (in.error()) return fail(*in.error());
+    }
+    return rules;
+  }
+  auto elements = read_json_arrays(from.text, from.file);
+  if (!elements) return fail(std::move(elements.error()));
+  for (std::size_t i = 0; i < elements->size(); ++i) {
+    const TokenList list = rule_tokens((*elements)[i], {&from.file, i, true}, notes);
+    Cursor in(from.file, list.tokens(), i);
+    rules.push_back(RuleParser(in, tables, notes).parse());
+    if (in.error()) return fail(*in.error());
+  }
+  return rules;
+}
+
+using RuleList = std::span<ImportedRule>;
+
+/// The family the addresses of a list tell; a mixture is an error at the rule that differs.
+Result<std::optional<Family>> family_of(RuleList list) {
+  std::optional<Family> family;
+  for (const ImportedRule& rule : list) {
+    if (!rule.family_known) continue;
+    if (family && *family != rule.rule.family) {
+      return fail(input_error(rule.where, "this rule is of another family than those before it",
+                              "give `ip rule` first and `ip -6 rule` after it"));
+    }
+    family = rule.rule.family;
+  }
+  return family;
+}
+
+// The kernel has a rule for table default in IPv4 only.
+bool like_v6_defaults(RuleList list) {
+  return list.size() == 2 && list[0].rule.table == table_local &&
+         list[1].rule.table == table_main && list[1].rule.priority == 32766;
+}
+
+std::vector<Rule> values(RuleList list, Family family) {
+  std::vector<Rule> rules;
+  for (ImportedRule& rule : list) {
+    rule.rule.family = family;
+    rules.push_back(std::move(rule.rule));
+  }
+  return rules;
+}
+
+}  // namespace
+
+Result<ImportedRules> read_rules(const NamedText& from, const TableIds& tables, Notes& notes) {
+  auto rules = parse_rules(from, tables, notes);
+  if (!rules) return fail(std::move(rules.error()));
+  const auto falls = [](const ImportedRule& a, const ImportedRule& b) {
+    return b.rule.priority < a.rule.priority;
+  };
+  ImportedRules out;
+  std::optional<Family> before;
+  for (auto begin = rules->begin(); begin != rules->end();) {
+    const auto fall = std::adjacent_find(begin, rules->end(), falls);
+    const auto end = fall == rules->end() ? fall : fall + 1;
+    const RuleList list(begin, end);
+    auto family = family_of(list);
+    if (!family) return fail(std::move(family.error()));
+    const bool alone = begin == rules->begin() && end == rules->end();
+    Family settled = family->value_or(before == Family::v4 ? Family::v6 : Family::v4);
+    if (alone && !*family && like_v6_defaults(list)) {
+      settled = Family::v6;
+      notes.add("the rules hold no address and no rule for table default: taken as IPv6 rules");
+    }
+    auto& slot = settled == Family::v4 ? out.v4 : out.v6;
+    if (slot) {
+      Error error = input_error(list.front().where,
+                                fmt::format("priority {} is lower than that of the rule before it, "
+                                            "and rules of this family were given already",
+                                            list.front().rule.priority),
+                                "give the output of `ip rule` and of `ip -6 rule` once each");
+      error.kind = ErrorKind::contradiction;
+      return fail(std::move(error));
+    }
+    slot = values(list, settled);
+    before = settled;
+    begin = end;
+  }
+  return out;
+}
+
+}  // namespace retour
