@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "invariants.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace retour;
+  const auto text = fuzz::text_of(data, size);
+  fuzz::check(snapshot_from_json(text, "input"));
+  return 0;
+}
