@@ -118,7 +118,8 @@ Result<Undone> undo(Kernel& kernel, Memory& memory) {
   auto records = memory.load();
   if (!records) return fail(std::move(records.error()));
   Undone undone;
-  std::vector<Change> changes = removal(*now);
+  // Sysctls first: while the rules still stand, an ARP gate that opens again loses nothing.
+  std::vector<Change> changes;
   for (const ConfRecord& record : *records) {
     const auto it = std::ranges::find_if(now->links, [&](const Link& link) {
       return record.mac.empty() ? link.name == record.link_name : link.mac == record.mac;
@@ -138,10 +139,7 @@ Result<Undone> undo(Kernel& kernel, Memory& memory) {
     changes.push_back({SetConf{it->index, it->name, record.conf, record.ours, record.original},
                        "as it was before retour"});
   }
-  // Sysctls first: while the rules still stand, an ARP gate that opens again loses nothing.
-  std::ranges::stable_partition(changes, [](const Change& change) {
-    return std::holds_alternative<SetConf>(change.operation);
-  });
+  for (Change& change : removal(*now)) changes.push_back(std::move(change));
   const auto outcomes = kernel.apply(changes);
   std::optional<Error> failure;
   for (const auto& outcome : outcomes) {

@@ -11,6 +11,7 @@ std::string_view name(Verdict verdict) {
   static constexpr std::array<std::string_view, 12> names{
       "unicast",   "local",    "broadcast", "multicast", "unreachable", "prohibit",
       "blackhole", "no-route", "martian",   "rp_filter", "no-forward",  "invalid"};
+  static_assert(names.size() == static_cast<std::size_t>(Verdict::invalid) + 1);
   return names[static_cast<std::size_t>(verdict)];
 }
 

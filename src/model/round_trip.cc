@@ -151,13 +151,15 @@ void lose(RoundTrip& trip, Cause cause) {
 
 std::string_view name(DoorVerdict verdict) {
   static constexpr std::array<std::string_view, 3> names{"same-door", "wrong-door", "lost"};
+  static_assert(names.size() == static_cast<std::size_t>(DoorVerdict::lost) + 1);
   return names[static_cast<std::size_t>(verdict)];
 }
 
 std::string_view name(Cause cause) {
-  static constexpr std::array<std::string_view, 9> names{"none",      "flux",       "wrong-route",
-                                                         "rp_filter", "arp_filter", "arp_ignore",
-                                                         "no-route",  "link-down",  "martian"};
+  static constexpr std::array<std::string_view, 10> names{
+      "none",       "flux",          "wrong-route", "rp_filter", "arp_filter",
+      "arp_ignore", "wrong-segment", "no-route",    "link-down", "martian"};
+  static_assert(names.size() == static_cast<std::size_t>(Cause::martian) + 1);
   return names[static_cast<std::size_t>(cause)];
 }
 

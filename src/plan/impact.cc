@@ -59,12 +59,11 @@ Impact impact(const Snapshot& before, const Snapshot& after, std::span<const Sha
   // that someone else made for them is policy, not the disease.
   const auto expected = [&](const std::optional<Ip>& source, const Prefix& destinations,
                             const Lookup& old_way) {
-    const bool by_policy = old_way.table.value != 0 && old_way.table != table_main &&
-                           old_way.table != table_default &&
-                           std::ranges::none_of(before.rules, [&](const Rule& rule) {
-                             return rule.protocol == protocol_retour &&
-                                    rule.priority == old_way.rule_priority;
-                           });
+    const bool by_policy =
+        old_way.table.value != 0 && old_way.table != table_main && old_way.table != table_default &&
+        std::ranges::none_of(before.rules, [&](const Rule& rule) {
+          return rule.protocol == protocol_retour && rule.priority == old_way.rule_priority;
+        });
     return source && !by_policy && std::ranges::any_of(cured, [&](const SharedSubnet& subnet) {
              return subnet.prefix.contains(destinations) &&
                     std::ranges::find(subnet.members, *source, &SharedSubnet::Member::address) !=

@@ -102,6 +102,15 @@ std::vector<SharedSubnet> in_care(const Snapshot& now, const Diagnosis& found) {
   return chosen;
 }
 
+bool keep_rule(const Snapshot& now, const Ip& address, Wanted& wanted) {
+  const auto it = std::ranges::find_if(now.rules, [&](const Rule& rule) {
+    return ours(rule) && rule.from == Prefix::host(address);
+  });
+  if (it == now.rules.end()) return false;
+  wanted.rules.push_back({AddRule{*it}, "kept"});
+  return true;
+}
+
 Wanted want(const Snapshot& now, const Diagnosis& found, const std::vector<SharedSubnet>& subnets,
             Numbers& numbers, std::vector<PlannedTable>& tables) {
   Wanted wanted;
@@ -111,7 +120,12 @@ Wanted want(const Snapshot& now, const Diagnosis& found, const std::vector<Share
     std::set<IfIndex> routed;
     for (const auto& member : subnet.members) {
       const Link* link = now.link(member.link);
-      if (link == nullptr || !link->up()) continue;  // the kernel takes no route through it
+      if (link == nullptr) continue;
+      if (!link->up()) {
+        // The kernel takes no route through it now; a rule that it has waits for it.
+        any = keep_rule(now, member.address, wanted) || any;
+        continue;
+      }
       if (foreign_rule_for(now, member.address) && is_door_fine(found, member.address)) continue;
       const TableId table = numbers.table(member.link);
       if (named.insert(table).second) {

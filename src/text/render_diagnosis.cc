@@ -123,7 +123,9 @@ std::string outcomes_text(const RoundTrip& trip) {
                                [&](const auto* o) { return o->*gate == list.front()->*gate; });
   };
   std::string text;
-  for (const auto& [fate, list] : fates) {
+  for (const auto& entry : fates) {
+    const auto& fate = entry.first;
+    const auto& list = entry.second;
     std::string when;
     const auto add = [&](const char* label, int GateOutcome::*gate) {
       if (constant(list, gate)) {
@@ -199,8 +201,7 @@ std::string render_steps(const Snapshot& host, const Lookup& lookup, std::size_t
   std::size_t missed = 0;
   const auto flush = [&] {
     if (missed > 0) {
-      out +=
-          fmt::format("{}{} rule{} before that: no match\n", pad, missed, missed == 1 ? "" : "s");
+      out += fmt::format("{}({} rule{} not match)\n", pad, missed, missed == 1 ? " does" : "s do");
     }
     missed = 0;
   };
@@ -211,8 +212,8 @@ std::string render_steps(const Snapshot& host, const Lookup& lookup, std::size_t
     }
     flush();
     const Rule& rule = host.rules[step.rule];
-    out +=
-        fmt::format("{}rule {}: {}\n", pad, rule.priority, wrap(rule_line(host, rule), indent + 2));
+    const std::string tried = fmt::format("rule {}: {}", rule.priority, rule_line(host, rule));
+    out += fmt::format("{}{}\n", pad, wrap(tried, indent));
     out += fmt::format("{}  -> {}\n", pad, wrap(step_line(host, lookup, step), indent + 5));
   }
   flush();

@@ -100,17 +100,24 @@ std::string impact_text(const Snapshot& host, const Plan& plan, const Style& sty
   Table table;
   table.row({{"from", Ink::dim}, {"to", Ink::dim}, {"before", Ink::dim}, {"after", Ink::dim}, {}});
   constexpr std::size_t shown = 32;
-  for (std::size_t i = 0; i < plan.impact.changed.size() && i < shown; ++i) {
-    const PathChange& path = plan.impact.changed[i];
-    table.row({{path.source ? path.source->str() : "unbound"},
-               {path.destinations.length == 0 ? "any other" : path.destinations.str()},
-               {way(host, path.before)},
-               {way(host, path.after)},
-               {path.expected ? "" : "UNEXPECTED", Ink::red}});
+  std::size_t rows = 0;
+  std::vector<std::string> last;
+  for (const PathChange& path : plan.impact.changed) {
+    std::vector<std::string> row{
+        path.source ? path.source->str() : "unbound",
+        path.destinations.length == 0 ? "any other" : path.destinations.str(),
+        way(host, path.before), way(host, path.after)};
+    if (row == last) continue;  // the same under another mark
+    last = row;
+    if (++rows > shown) continue;
+    std::vector<Table::Cell> cells;
+    for (std::string& text : row) cells.push_back({std::move(text)});
+    cells.push_back({path.expected ? "" : "UNEXPECTED", Ink::red});
+    table.row(std::move(cells));
   }
   out += table.str(style);
-  if (plan.impact.changed.size() > shown) {
-    out += fmt::format("  and {} more (--json lists all)\n", plan.impact.changed.size() - shown);
+  if (rows > shown) {
+    out += fmt::format("  and {} more (--json lists all)\n", rows - shown);
   }
   if (std::ranges::all_of(plan.impact.changed, &PathChange::expected)) {
     out += "  Nothing else moves: unbound sockets, other destinations, other sources.\n";

@@ -17,6 +17,14 @@ bool has_address(const Snapshot& now, const Ip& ip) {
                              [&](const Address& address) { return address.local.address == ip; });
 }
 
+/// The rule's NIC is down: nothing can be put into its table before it is back.
+bool waits_for_link(const Snapshot& now, const Rule& rule) {
+  return rule.from && std::ranges::any_of(now.addresses, [&](const Address& address) {
+           const Link* link = now.link(address.link);
+           return address.local.address == rule.from->address && link != nullptr && !link->up();
+         });
+}
+
 bool is_shared(const std::vector<SharedSubnet>& subnets, const Prefix& prefix) {
   return std::ranges::any_of(subnets, [&](const auto& subnet) { return subnet.prefix == prefix; });
 }
@@ -58,7 +66,7 @@ void check_leftovers(const CheckInput& input, std::vector<Finding>& findings) {
         rule.table == table_main || std::ranges::any_of(now.routes, [&](const Route& route) {
           return route.table == rule.table && route.family() == rule.family;
         });
-    if (!served) {
+    if (!served && !waits_for_link(now, rule)) {
       Finding finding =
           leftover("empty-table",
                    fmt::format("rule {} looks up table {}, which is empty: did its NIC flap?",
