@@ -47,6 +47,10 @@ Result<Undone> take_away(LiveHost& host) {
 
 namespace {
 
+std::string counted(std::size_t changes) {
+  return fmt::format("{} change{}", changes, changes == 1 ? "" : "s");
+}
+
 int apply_host(const Options& options, bool runtime, const Console& console) {
   const auto policy = policy_of(options);
   if (!policy) return console.fail(policy.error());
@@ -70,8 +74,8 @@ int apply_host(const Options& options, bool runtime, const Console& console) {
   console.say(render(done->before, done->plan, console.style()));
   const auto same =
       std::ranges::count(after.round_trips, DoorVerdict::same_door, &RoundTrip::verdict);
-  console.print(fmt::format("Applied {} changes and re-read the host: {} of {} same-door.\n",
-                            done->changes, same, after.round_trips.size()));
+  console.print(fmt::format("Applied {} and re-read the host: {} of {} same-door.\n",
+                            counted(done->changes), same, after.round_trips.size()));
   if (!runtime) {
     console.say(
         "In the running kernel only: a reboot or a link going down takes parts of it away\n"
@@ -88,14 +92,14 @@ int undo_host(const Options& options, const Console& console) {
   if (!undone) return console.fail(undone.error());
   for (const std::string& text : undone->left_alone) console.warn("left as it is: " + text);
   if (console.json()) {
-    Snapshot name;
-    name.host = options.netns;
-    console.print(json_undone(name, undone->changes, undone->left_alone));
+    const auto now = host->snapshot();
+    if (!now) return console.fail(now.error());
+    console.print(json_undone(*now, undone->changes, undone->left_alone));
   } else if (undone->changes == 0) {
     console.print("Nothing to undo: retour owns nothing here.\n");
   } else {
-    console.print(fmt::format("Undid {} changes: no rule, route or sysctl of retour is left.\n",
-                              undone->changes));
+    console.print(fmt::format("Undid {}: no rule, route or sysctl of retour is left.\n",
+                              counted(undone->changes)));
   }
   return exit_ok;
 }

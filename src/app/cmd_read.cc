@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 
 #include "app/host.h"
 #include "app/verbs.h"
@@ -40,7 +41,7 @@ int status(const Options& options, const Console& console) {
   const auto read = read_and_diagnose(options);
   if (!read) return console.fail(read.error());
   const bool here = options.snapshot.empty() && options.netns.empty();
-  const auto managers = here ? network_managers() : std::vector<std::string>{};
+  const auto managers = here ? std::optional(network_managers()) : std::nullopt;
   console.print(console.json()
                     ? json_status(read->host, read->diagnosis, managers)
                     : render_status(read->host, read->diagnosis, managers, console.style()));
@@ -57,6 +58,12 @@ int diagnose_host(const Options& options, const std::string& address, const Cons
   }
   const auto read = read_and_diagnose(options);
   if (!read) return console.fail(read.error());
+  if (view.address && std::ranges::none_of(read->host.addresses, [&](const Address& own) {
+        return own.local.address == *view.address;
+      })) {
+    return console.fail({ErrorKind::usage, 0, "--address " + address, "not an address of this host",
+                         "retour status lists them"});
+  }
   if (console.json()) {
     console.print(json_report(read->host, read->diagnosis));
   } else {
@@ -130,6 +137,7 @@ void add_status(CLI::App& app, Options& options, Run& run) {
   add_common(*verb, options);
   add_netns(*verb, options);
   add_snapshot_file(*verb, options);
+  add_segments(*verb, options);
   verb->callback([&] { run = [&](const Console& console) { return status(options, console); }; });
 }
 
@@ -163,6 +171,7 @@ void add_snapshot(CLI::App& app, Options& options, Run& run) {
   CLI::App* verb = app.add_subcommand("snapshot", "This host as JSON, for --snapshot elsewhere");
   add_common(*verb, options);
   add_netns(*verb, options);
+  add_segments(*verb, options);
   verb->callback(
       [&] { run = [&](const Console& console) { return take_snapshot(options, console); }; });
 }

@@ -25,13 +25,17 @@ void add_snapshot_file(CLI::App& verb, Options& options) {
       ->type_name("FILE");
 }
 
-void add_policy(CLI::App& verb, Options& options) {
-  verb.add_option("--peer", options.peers, "A peer to ask about (repeatable); default: any peer")
-      ->type_name("IP");
+void add_segments(CLI::App& verb, Options& options) {
   verb.add_option("--segments", options.segments,
                   "Which NICs hear each other: auto measures it, one broadcast frame a NIC")
       ->check(CLI::IsMember({"auto", "flat", "rails"}))
       ->type_name("auto|flat|rails");
+}
+
+void add_policy(CLI::App& verb, Options& options) {
+  verb.add_option("--peer", options.peers, "A peer to ask about (repeatable); default: any peer")
+      ->type_name("IP");
+  add_segments(verb, options);
 }
 
 namespace {

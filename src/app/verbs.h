@@ -31,6 +31,7 @@ void add_lab(CLI::App& app, Options& options, Run& run);
 void add_common(CLI::App& verb, Options& options);
 void add_netns(CLI::App& verb, Options& options);
 void add_snapshot_file(CLI::App& verb, Options& options);
+void add_segments(CLI::App& verb, Options& options);
 void add_policy(CLI::App& verb, Options& options);
 
 }  // namespace retour

@@ -162,10 +162,11 @@ std::vector<SharedSubnet> shared_subnets(const Snapshot& now, SegmentsFrom from)
       if (std::ranges::find(links, member.link) == links.end()) links.push_back(member.link);
     }
     if (links.size() < 2) continue;
+    if (from != SegmentsFrom::snapshot) subnet.segments_known = SegmentsKnown::told;
     if (from == SegmentsFrom::rails) {
       for (const IfIndex link : links) subnet.segments.push_back({link});
     } else if (from == SegmentsFrom::snapshot && now.segments) {
-      subnet.segments_measured = true;
+      subnet.segments_known = SegmentsKnown::measured;
       for (const Segment& measured : *now.segments) {
         Segment part;
         std::ranges::copy_if(links, std::back_inserter(part), [&](IfIndex link) {

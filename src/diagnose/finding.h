@@ -27,6 +27,9 @@ struct Finding {
   bool curable{};                       ///< policy routing on this host can mend it
 };
 
+/// How far to trust SharedSubnet::segments.
+enum class SegmentsKnown : std::uint8_t { assumed, told, measured };
+
 /// Addresses of one prefix that sit on two or more links: where doors can be mixed up.
 struct SharedSubnet {
   struct Member {
@@ -37,7 +40,7 @@ struct SharedSubnet {
   Prefix prefix;
   std::vector<Member> members;    ///< in the snapshot's order of addresses
   std::vector<Segment> segments;  ///< the members' links by broadcast domain
-  bool segments_measured{};       ///< false: taken as one segment
+  SegmentsKnown segments_known{};
 };
 
 struct Diagnosis {

@@ -67,6 +67,9 @@ Lookup Fib::input(const Flow& flow, bool arp, Heard* heard) const {
   const auto drop = [&](Verdict verdict, int error = EINVAL) {
     lookup.verdict = verdict;
     lookup.errnum = error;
+    lookup.link = {};  // it goes nowhere, whatever the tables said
+    lookup.gateway.reset();
+    lookup.candidates.clear();
     return lookup;
   };
   const auto deliver = [&](Verdict verdict) {

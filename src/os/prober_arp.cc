@@ -38,7 +38,7 @@ void ArpPhase::send(int) {
   std::vector<Packet> burst;
   const auto flush = [&] {
     // A question the kernel would not send is one that stays unanswered.
-    send_batch(wire_.packet.get(), std::span(burst), [](std::size_t, int) {});
+    send_batch(wire_.mouth(), std::span(burst), [](std::size_t, int) {});
     burst.clear();
     (void)receive();
   };

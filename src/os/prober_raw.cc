@@ -32,10 +32,8 @@ Result<std::unique_ptr<RawProber>> RawProber::open(std::vector<std::unique_ptr<T
   if (!netns) return fail(netns.error());
   auto here = Tap::open();
   if (!here) return fail(here.error());
-  Fd packet(socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  if (!packet.valid()) return fail(wire_error("send frames (packet socket)"));
-  return std::unique_ptr<RawProber>(new RawProber(
-      Wire{std::move(*netns), std::move(*here), std::move(there), std::move(packet), nullptr}));
+  return std::unique_ptr<RawProber>(
+      new RawProber(Wire{std::move(*netns), std::move(*here), std::move(there), nullptr}));
 }
 
 Result<std::vector<Observation>> RawProber::probe(std::span<const ProbePair> pairs,

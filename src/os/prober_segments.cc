@@ -30,7 +30,7 @@ void SegmentsPhase::send(int) {
     frames.push_back({to, mark_frame(run_, links_[i]), i});
   }
   // A link that went down since stands alone, as the contract says.
-  send_batch(wire_.packet.get(), std::span(frames), [](std::size_t, int) {});
+  send_batch(wire_.mouth(), std::span(frames), [](std::size_t, int) {});
 }
 
 Result<void> SegmentsPhase::receive() {

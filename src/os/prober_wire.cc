@@ -17,7 +17,7 @@ std::optional<WireLink> live_ethernet(const Wire& wire, IfIndex link) {
   // ioctl() answers for the socket's namespace, not for the thread's.
   ifreq request{};
   request.ifr_ifindex = static_cast<int>(link.value);
-  const int fd = wire.packet.get();
+  const int fd = wire.mouth();
   if (ioctl(fd, SIOCGIFNAME, &request) != 0 || ioctl(fd, SIOCGIFFLAGS, &request) != 0) {
     return std::nullopt;
   }

@@ -24,9 +24,11 @@ struct Wire {
   Netns netns;  ///< of the local host; the thread that probes may be elsewhere by now
   std::unique_ptr<Tap> here;
   std::vector<std::unique_ptr<Tap>> there;
-  Fd packet;  ///< packet socket that only sends
   const volatile std::sig_atomic_t* stop{};
 
+  /// Frames are sent by the ear's own socket: closing a packet socket waits for the whole kernel,
+  /// so one must do.
+  [[nodiscard]] int mouth() const { return here->fd(); }
   [[nodiscard]] bool stopped() const { return stop != nullptr && *stop != 0; }
 };
 

@@ -237,9 +237,18 @@ std::optional<std::string> refusal(const Plan& plan) {
                        change.destinations.str());
   }
   for (const Finding& finding : plan.after.findings) {
-    if (finding.severity == Severity::error && finding.curable) {
-      return fmt::format("the host would still not be healthy: {}", finding.message);
+    if (finding.severity != Severity::error || !finding.curable) continue;
+    std::string reason = "the host would still not be healthy: " + finding.message;
+    const RoundTrip& trip = plan.after.round_trips[finding.evidence.value_or(0)];
+    const auto decided = std::ranges::find_if(plan.rehearsed.rules, [&](const Rule& rule) {
+      return rule.priority == trip.reply.rule_priority && !ours(rule) &&
+             rule.protocol != protocol_kernel;
+    });
+    if (decided != plan.rehearsed.rules.end()) {
+      reason +=
+          fmt::format("; rule {}, not retour's, decides it before ours can", decided->priority);
     }
+    return reason;
   }
   return std::nullopt;
 }

@@ -27,14 +27,15 @@ struct PlannedTable {
 struct PathChange {
   std::optional<Ip> source;  ///< absent: unbound sockets
   Prefix destinations;
-  std::uint32_t mark{};
-  Lookup before, after;  ///< for `before.flow.dst`, a representative
-  bool expected{};       ///< a flow that is being cured
+  /// For `before.flow`, a representative: with the mark, user, ports … that some rule asks for, and
+  /// with `iif` when it is a packet to be forwarded.
+  Lookup before, after;
+  bool expected{};  ///< a flow that is being cured
 };
 
 struct Impact {
   std::vector<PathChange> changed;  ///< unexpected ones first
-  std::size_t classes{};            ///< how many source × destination classes were compared
+  std::size_t classes{};            ///< how many classes of flows were compared
 };
 
 struct Plan {

@@ -43,6 +43,7 @@ std::string_view severity_name(Severity severity) {
 
 std::string arrival(const Snapshot& host, const RoundTrip& trip) {
   if (trip.arrives_on) return link_label(host, *trip.arrives_on);
+  if (trip.arp.empty()) return "link is down";
   if (trip.arp_answered_by.empty()) return "nobody answers";
   return fmt::format("any of {}", trip.arp_answered_by.size());
 }
@@ -166,7 +167,7 @@ std::string evidence(const Snapshot& host, const RoundTrip& trip, const Style& s
                          ? fmt::format("leaves by {}", link_label(host, trip.reply.link))
                          : std::string(name(trip.reply.verdict));
   if (trip.reply.ok() && trip.reply.link != trip.link) door += fmt::format(", not by {}", mine);
-  if (trip.arp_answered_by.empty() && !trip.arp.empty() && trip.reply.ok()) {
+  if (!trip.arrives_on && trip.arp_answered_by.empty() && trip.reply.ok()) {
     door = fmt::format("none: nothing was answered (it would leave by {})",
                        link_label(host, trip.reply.link));
   }
@@ -192,7 +193,9 @@ std::string subnet_line(const SharedSubnet& subnet) {
     segments = fmt::format("{} segments", subnet.segments.size());
   }
   return fmt::format("{} NICs share {}: {}{}", links.size(), subnet.prefix.str(), segments,
-                     subnet.segments_measured ? " (measured)" : "");
+                     subnet.segments_known == SegmentsKnown::measured ? " (measured)"
+                     : subnet.segments_known == SegmentsKnown::told   ? " (as told)"
+                                                                      : " (assumed)");
 }
 
 std::string render_steps(const Snapshot& host, const Lookup& lookup, std::size_t indent) {

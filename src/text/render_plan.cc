@@ -2,7 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
+#include <set>
 
 #include "text/lines.h"
 #include "text/printable.h"
@@ -90,6 +90,21 @@ std::string summary(const Plan& plan) {
   return text;
 }
 
+/// What else a flow that is not being cured has; of those that are it does not matter.
+std::string selectors(const Snapshot& host, const PathChange& path) {
+  const Flow& flow = path.before.flow;
+  if (path.expected) return {};
+  std::string text;
+  if (flow.iif) text += " iif " + printable(host.link_name(*flow.iif));
+  if (flow.mark != 0) text += fmt::format(" mark {:#x}", flow.mark);
+  if (flow.tos != 0) text += fmt::format(" tos {:#x}", flow.tos);
+  if (flow.ip_proto != 0) text += fmt::format(" ipproto {}", flow.ip_proto);
+  if (flow.sport != 0) text += fmt::format(" sport {}", flow.sport);
+  if (flow.dport != 0) text += fmt::format(" dport {}", flow.dport);
+  if (flow.uid != 0) text += fmt::format(" uid {}", flow.uid);
+  return text;
+}
+
 std::string impact_text(const Snapshot& host, const Plan& plan, const Style& style) {
   if (plan.impact.changed.empty()) {
     return fmt::format("Impact: no flow changes its path ({} classes compared).\n",
@@ -101,14 +116,13 @@ std::string impact_text(const Snapshot& host, const Plan& plan, const Style& sty
   table.row({{"from", Ink::dim}, {"to", Ink::dim}, {"before", Ink::dim}, {"after", Ink::dim}, {}});
   constexpr std::size_t shown = 32;
   std::size_t rows = 0;
-  std::vector<std::string> last;
+  std::set<std::vector<std::string>> known;
   for (const PathChange& path : plan.impact.changed) {
     std::vector<std::string> row{
-        path.source ? path.source->str() : "unbound",
+        (path.source ? path.source->str() : "unbound") + selectors(host, path),
         path.destinations.length == 0 ? "any other" : path.destinations.str(),
         way(host, path.before), way(host, path.after)};
-    if (row == last) continue;  // the same under another mark
-    last = row;
+    if (!known.insert(row).second) continue;
     if (++rows > shown) continue;
     std::vector<Table::Cell> cells;
     for (std::string& text : row) cells.push_back({std::move(text)});
@@ -120,7 +134,7 @@ std::string impact_text(const Snapshot& host, const Plan& plan, const Style& sty
     out += fmt::format("  and {} more (--json lists all)\n", rows - shown);
   }
   if (std::ranges::all_of(plan.impact.changed, &PathChange::expected)) {
-    out += "  Nothing else moves: unbound sockets, other destinations, other sources.\n";
+    out += "  Nothing else moves: no unbound, forwarded or marked flow, no other address.\n";
   }
   return out;
 }

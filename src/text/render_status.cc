@@ -44,7 +44,8 @@ std::map<std::string, std::size_t> foreign_rules(const Snapshot& host) {
 }  // namespace
 
 std::string render_status(const Snapshot& host, const Diagnosis& diagnosis,
-                          const std::vector<std::string>& managers, const Style& style) {
+                          const std::optional<std::vector<std::string>>& managers,
+                          const Style& style) {
   std::string out = style.paint(Ink::bold, host.host.empty() ? "host" : printable(host.host));
   if (!host.kernel.empty()) out += fmt::format(", kernel {}", printable(host.kernel));
   out += "\n\n";
@@ -63,7 +64,7 @@ std::string render_status(const Snapshot& host, const Diagnosis& diagnosis,
                             : "down",
                 fine ? Ink::green : Ink::red},
                {link.kind.empty() ? "-" : printable(link.kind)},
-               {std::to_string(link.mtu)},
+               {link.mtu == 0 ? "-" : std::to_string(link.mtu)},
                {addresses_of(host, link.index)}});
   }
   out += links.str(style) + "\n";
@@ -97,9 +98,11 @@ std::string render_status(const Snapshot& host, const Diagnosis& diagnosis,
   out += rules + routes == 0
              ? "\nretour owns nothing here.\n"
              : fmt::format("\nretour owns {} rules and {} routes:\n{}", rules, routes, owned);
-  out += fmt::format("\nWho else manages the network: {}\n",
-                     managers.empty() ? "nobody was found"
-                                      : wrap(fmt::format("{}", fmt::join(managers, ", ")), 4));
+  if (managers) {
+    out += fmt::format("\nWho else manages the network: {}\n",
+                       managers->empty() ? "nobody was found"
+                                         : wrap(fmt::format("{}", fmt::join(*managers, ", ")), 4));
+  }
   for (const auto& [who, n] : foreign_rules(host)) {
     out += fmt::format("  {} rule{} made by {}\n", n, n == 1 ? "" : "s", who);
   }

@@ -43,7 +43,8 @@ std::string cell(const Proof& proof, const std::map<IfIndex, std::size_t>& doors
   if (proof.seen.there) {
     const auto& reply = proof.seen.there->reply;
     const auto it = reply.size() == 1 ? doors_there.find(reply.front()) : doors_there.end();
-    return it == doors_there.end() ? "?" : std::to_string(it->second);
+    const std::string door = it == doors_there.end() ? "?" : std::to_string(it->second);
+    return proof.verdict == DoorVerdict::same_door ? door : door + "!";
   }
   return proof.verdict == DoorVerdict::same_door ? "ok" : "wd";
 }
@@ -81,8 +82,9 @@ std::string matrix(const Snapshot& host, const Verification& verification,
     legend += fmt::format(" {}={}", i + 1, peers[i].str());
   }
   out += "  " + wrap(legend, 2) + "\n";
-  out += there != nullptr ? "  a number: the peer's NIC that the reply left by; -: no answer\n"
-                          : "  ok: same door both ways; wd: by a wrong door; -: no answer\n";
+  out += there != nullptr
+             ? "  number: the peer's NIC that the reply left by; !: a wrong door; -: no answer\n"
+             : "  ok: same door both ways; wd: by a wrong door; -: no answer\n";
   return out;
 }
 

@@ -141,7 +141,7 @@ Json subnets_json(const Snapshot& host, const std::vector<SharedSubnet>& subnets
     list.push_back({{"prefix", subnet.prefix.str()},
                     {"members", std::move(members)},
                     {"segments", std::move(segments)},
-                    {"segments_measured", subnet.segments_measured}});
+                    {"segments_measured", subnet.segments_known == SegmentsKnown::measured}});
   }
   return list;
 }
@@ -207,6 +207,19 @@ Json path_json(const Snapshot& host, const Lookup& lookup) {
           {"table", lookup.table.value != 0 ? Json(lookup.table.value) : Json(nullptr)}};
 }
 
+/// What besides its addresses makes this flow: empty for the ordinary one.
+Json selectors_json(const Snapshot& host, const Flow& flow) {
+  Json json = Json::object();
+  if (flow.iif) json["iif"] = link_json(host, flow.iif);
+  if (flow.mark != 0) json["mark"] = flow.mark;
+  if (flow.tos != 0) json["tos"] = flow.tos;
+  if (flow.ip_proto != 0) json["ipproto"] = flow.ip_proto;
+  if (flow.sport != 0) json["sport"] = flow.sport;
+  if (flow.dport != 0) json["dport"] = flow.dport;
+  if (flow.uid != 0) json["uid"] = flow.uid;
+  return json;
+}
+
 Json doors_json(const Snapshot& host, const DoorsSeen& doors) {
   return {{"request", links_json(host, doors.request)}, {"reply", links_json(host, doors.reply)}};
 }
@@ -244,7 +257,7 @@ std::string json_report(const Snapshot& host, const Plan& plan) {
   for (const PathChange& path : plan.impact.changed) {
     Json json{{"source", ip_json(path.source)},
               {"destinations", path.destinations.str()},
-              {"mark", path.mark},
+              {"flow", selectors_json(host, path.before.flow)},
               {"before", path_json(host, path.before)},
               {"after", path_json(host, path.after)}};
     if (!path.expected) unexpected.push_back(json);
@@ -311,7 +324,7 @@ std::string json_report(const Snapshot& host, const Verification& verification,
 }
 
 std::string json_status(const Snapshot& host, const Diagnosis& diagnosis,
-                        const std::vector<std::string>& managers) {
+                        const std::optional<std::vector<std::string>>& managers) {
   Json links = Json::array();
   for (const Link& link : host.links) {
     Json addresses = Json::array();
@@ -346,7 +359,7 @@ std::string json_status(const Snapshot& host, const Diagnosis& diagnosis,
                  {"links", std::move(links)},
                  {"shared_subnets", subnets_json(host, diagnosis.subnets)},
                  {"owned", {{"rules", std::move(rules)}, {"routes", std::move(routes)}}},
-                 {"managers", managers},
+                 {"managers", managers ? Json(*managers) : Json(nullptr)},
                  {"notes", notes_json(host)}});
 }
 

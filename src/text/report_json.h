@@ -4,6 +4,7 @@
 // ending in a newline.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,8 +19,9 @@ namespace retour {
 /// `there` names the links of an observed far end, nullptr when there is none.
 [[nodiscard]] std::string json_report(const Snapshot& host, const Verification& verification,
                                       const Snapshot* there);
+/// `managers` absent: nobody looked.
 [[nodiscard]] std::string json_status(const Snapshot& host, const Diagnosis& diagnosis,
-                                      const std::vector<std::string>& managers);
+                                      const std::optional<std::vector<std::string>>& managers);
 [[nodiscard]] std::string json_applied(const Snapshot& host, std::size_t changes,
                                        const Diagnosis& after);
 [[nodiscard]] std::string json_undone(const Snapshot& host, std::size_t changes,

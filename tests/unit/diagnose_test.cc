@@ -114,6 +114,15 @@ TEST_F(DiagnoseTest, LeftoversOfOurs) {
   EXPECT_EQ(count(diagnosis, "stale-route"), 1U);
 }
 
+TEST_F(DiagnoseTest, BeyondTheSubnetIsNotForOurTables) {
+  testing::set_gates(host, 0, 1, 0);
+  Policy policy;
+  policy.peers = {ip("192.0.2.7")};
+  const Diagnosis diagnosis = diagnose(host, policy);
+  EXPECT_EQ(count(diagnosis, "lost-no-route"), 4U);
+  EXPECT_TRUE(std::ranges::none_of(diagnosis.findings, &Finding::curable));
+}
+
 TEST_F(DiagnoseTest, DifferentSubnetsAreNoProblem) {
   host = testing::bare_host();
   testing::add_nic(host, "e0", "10.0.0.1/24");

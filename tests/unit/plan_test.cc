@@ -155,6 +155,44 @@ TEST_F(PlanTest, SomeoneElsesPolicyIsNotOverridden) {
   EXPECT_NE(cure.refused->find("other traffic"), std::string::npos);
 }
 
+TEST_F(PlanTest, PolicyByUserPortOrMarkIsSeenToo) {
+  for (const int kind : {0, 1, 2, 3}) {
+    SCOPED_TRACE(kind);
+    Snapshot with = host;
+    Rule foreign = testing::rule(32000, TableId{77});
+    if (kind == 0) foreign.uid = Range<std::uint32_t>{1000, 1000};
+    if (kind == 1) foreign.ip_proto = 6;
+    if (kind == 2) foreign.tos = 0x10;
+    if (kind == 3) foreign.fwmark = foreign.fwmask = 0x77;
+    with.rules.insert(with.rules.begin() + 1, foreign);
+    with.routes.push_back(testing::route("0.0.0.0/0", IfIndex{3}, TableId{77}));
+    with.hidden.custom_rules_v4 = true;
+    EXPECT_TRUE(plan_for(with).refused);
+  }
+}
+
+TEST_F(PlanTest, ForwardedPacketsAreSeenToo) {
+  Rule foreign = testing::rule(32000, TableId{77});
+  foreign.iif = "eth7";
+  host.rules.insert(host.rules.begin() + 1, foreign);
+  host.routes.push_back(testing::route("0.0.0.0/0", IfIndex{3}, TableId{77}));
+  host.routes.push_back(testing::route("10.0.0.200/32", IfIndex{2}));
+  host.hidden.custom_rules_v4 = true;
+  testing::set_gates(host, 0, 1, 0);
+  EXPECT_FALSE(plan_for(host).refused) << "nothing is forwarded";
+  for (Link& link : host.links) link.conf.set(Conf::forwarding, 1);
+  EXPECT_TRUE(plan_for(host).refused) << "the guard would take 10.0.0.200 from rule 32000";
+}
+
+TEST_F(PlanTest, ARuleInTheWayIsNamed) {
+  Rule foreign = testing::rule(100, table_main);
+  foreign.from = prefix("10.0.0.23");
+  host.rules.insert(host.rules.begin() + 1, foreign);
+  const Plan cure = plan_for(host);
+  ASSERT_TRUE(cure.refused);
+  EXPECT_NE(cure.refused->find("rule 100"), std::string::npos) << *cure.refused;
+}
+
 TEST_F(PlanTest, SecondariesGetARuleAndShareTheTable) {
   Address second = host.addresses[3];
   second.local = prefix("10.0.0.124/24");

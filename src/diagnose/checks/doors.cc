@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+
 #include "diagnose/checks/checks.h"
 
 namespace retour {
@@ -52,9 +54,10 @@ Wording word(const Snapshot& now, const RoundTrip& trip) {
   switch (trip.cause) {
     case Cause::rp_filter:
       return {"lost-rp-filter",
-              fmt::format("{}{} on {} drops requests from {}: the way back to it is {}",
-                          trip.gates_known ? "" : "the gates are unknown, but ",
-                          gate(now, trip.link, Conf::rp_filter), mine, trip.peer.str(), way_back),
+              fmt::format("{} on {} {} requests from {}: the way back to it is {}",
+                          gate(now, trip.link, Conf::rp_filter), mine,
+                          trip.gates_known ? "drops" : "(if that is set) would drop",
+                          trip.peer.str(), way_back),
               route_cure, true};
     case Cause::arp_filter:
       return {"lost-arp-filter",
@@ -105,6 +108,13 @@ Wording word(const Snapshot& now, const RoundTrip& trip) {
   }
 }
 
+bool in_subnet(const Snapshot& now, const RoundTrip& trip) {
+  return std::ranges::any_of(now.addresses, [&](const Address& address) {
+    return address.link == trip.link && address.local.address == trip.local &&
+           address.subnet().contains(trip.peer);
+  });
+}
+
 }  // namespace
 
 void check_doors(const CheckInput& input, std::vector<Finding>& findings) {
@@ -121,7 +131,11 @@ void check_doors(const CheckInput& input, std::vector<Finding>& findings) {
                                   input.now.link_name(trip.link), name(trip.verdict), wording.what);
     finding.cure = wording.cure;
     finding.evidence = i;
-    finding.curable = wording.curable;
+    // The tables hold the subnet; a peer beyond it is reached through a gateway of main.
+    finding.curable = wording.curable && in_subnet(input.now, trip);
+    if (wording.curable && !finding.curable) {
+      finding.cure = "the peer is beyond the shared subnet: its route is the owner's to mend";
+    }
     findings.push_back(std::move(finding));
   }
 }

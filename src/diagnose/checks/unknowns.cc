@@ -32,7 +32,7 @@ void check_unknowns(const CheckInput& input, std::vector<Finding>& findings) {
          "give the output of `sysctl -a` (import --sysctl)");
   }
   for (const SharedSubnet& subnet : input.subnets) {
-    if (subnet.segments_measured || subnet.segments.size() != 1) continue;
+    if (subnet.segments_known != SegmentsKnown::assumed) continue;
     note(findings, "segments-assumed",
          fmt::format("the {} addresses in {} are taken to share one segment; nobody measured it",
                      subnet.members.size(), subnet.prefix.str()),
