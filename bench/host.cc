@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "bench/process.h"
+#include "plan/describe.h"
 
 namespace retour::bench {
 
@@ -124,23 +125,14 @@ std::vector<Change> BenchHost::cure() const {
 }
 
 std::string batch_text(const std::vector<Change>& changes, const std::vector<Nic>& nics) {
-  std::string text;
-  for (const Change& change : changes) {
-    if (const auto* add = std::get_if<AddRoute>(&change.operation)) {
-      const Route& route = add->route;
-      const NextHop& leg = route.next_hops[0];
-      const auto nic = std::ranges::find(nics, leg.link, &Nic::index);
-      text += fmt::format("route add {} {} dev {} scope {} src {} table {} protocol {}\n",
-                          route.dst.str(), leg.gateway ? "via " + leg.gateway->str() : "",
-                          nic->name, leg.gateway ? "global" : "link", route.prefsrc->str(),
-                          route.table.value, route.protocol);
-    }
-    if (const auto* add = std::get_if<AddRule>(&change.operation)) {
-      const Rule& rule = add->rule;
-      text += fmt::format("rule add priority {} from {} lookup {} protocol {}\n", rule.priority,
-                          rule.from->str(), rule.table.value, rule.protocol);
-    }
+  Snapshot names;
+  for (const Nic& nic : nics) {
+    Link& link = names.links.emplace_back();
+    link.index = nic.index;
+    link.name = nic.name;
   }
+  std::string text;
+  for (const Change& change : changes) text += ip_command(change, names) + "\n";
   return text;
 }
 

@@ -48,7 +48,7 @@ class BenchHost {
   std::vector<Nic> nics_;
 };
 
-/// The changes as lines for `ip -batch`. REQUIRES: they are what cure() made.
+/// The changes as lines for `ip -batch`. REQUIRES: IPv4, no sysctls.
 [[nodiscard]] std::string batch_text(const std::vector<Change>& changes,
                                      const std::vector<Nic>& nics);
 

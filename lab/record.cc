@@ -7,12 +7,12 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "lab/design.h"
+#include "os/durable_file.h"
 #include "os/fd.h"
 
 namespace retour {
@@ -28,12 +28,6 @@ const char* const made_etc_netns = "/run/retour-lab/.made-etc-netns";
 const char* const etc_netns = "/etc/netns";
 
 fs::path record_of(const std::string& name) { return fs::path(records) / name; }
-
-Error file_error(std::string doing, int errnum) {
-  const bool denied = errnum == EPERM || errnum == EACCES;
-  return {denied ? ErrorKind::permission : ErrorKind::system, errnum, std::move(doing),
-          std::strerror(errnum), denied ? "the lab needs root: run it with sudo" : ""};
-}
 
 Result<void> make_directories(const fs::path& path) {
   std::error_code error;

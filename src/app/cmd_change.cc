@@ -112,8 +112,7 @@ void add_apply(CLI::App& app, Options& options, Run& run) {
   add_common(*verb, options);
   add_netns(*verb, options);
   add_policy(*verb, options);
-  verb->add_flag("--runtime", runtime,
-                 "Say explicitly that only the running kernel is meant (no reminder of it)");
+  verb->add_flag("--runtime", runtime, "Only the running kernel is meant: no reminder");
   verb->callback(
       [&] { run = [&](const Console& console) { return apply_host(options, runtime, console); }; });
 }

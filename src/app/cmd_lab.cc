@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
 
 #include "app/demo.h"
 #include "app/verbs.h"
@@ -31,11 +32,33 @@ Result<LabOptions> complete(const LabArguments& arguments) {
   return options;
 }
 
+using Json = nlohmann::ordered_json;
+
+Json host_json(const LabHost& host) {
+  Json nics = Json::array();
+  for (std::size_t i = 0; i < host.nics.size(); ++i) {
+    nics.push_back({{"link", host.nics[i]}, {"address", host.addresses[i].str()}});
+  }
+  return {{"netns", host.netns}, {"management", host.management}, {"nics", std::move(nics)}};
+}
+
+/// retour.lab/1: what stands now; no hosts after `down`.
+void print_json(const Console& console, const std::string& name, const Lab* lab) {
+  Json hosts = Json::array();
+  if (lab != nullptr) hosts = {host_json(lab->a), host_json(lab->b)};
+  console.print(
+      Json{{"schema", "retour.lab/1"}, {"name", name}, {"hosts", std::move(hosts)}}.dump(2) + "\n");
+}
+
 int up(const LabArguments& arguments, const Console& console) {
   const auto options = complete(arguments);
   if (!options) return console.fail(options.error());
   const auto lab = lab_up(*options);
   if (!lab) return console.fail(lab.error());
+  if (console.json()) {
+    print_json(console, options->name, &*lab);
+    return exit_ok;
+  }
   const auto first = lab->a.addresses.front().str();
   console.print(fmt::format("Up: hosts {} and {}, {} fast NICs each, {}.\n", lab->a.netns,
                             lab->b.netns, lab->b.nics.size(),
@@ -52,7 +75,11 @@ int up(const LabArguments& arguments, const Console& console) {
 
 int down(const LabArguments& arguments, const Console& console) {
   if (auto gone = lab_down(arguments.options.name); !gone) return console.fail(gone.error());
-  console.print("Down: nothing of the lab is left.\n");
+  if (console.json()) {
+    print_json(console, arguments.options.name, nullptr);
+  } else {
+    console.print("Down: nothing of the lab is left.\n");
+  }
   return exit_ok;
 }
 
@@ -64,21 +91,19 @@ void add_lab(CLI::App& app, Options& options, Run& run) {
   verb->require_subcommand(1);
   const auto add = [&](const char* name, const char* help) {
     CLI::App* sub = verb->add_subcommand(name, help);
-    sub->add_flag("--no-color", options.no_color, "No colours, also on a terminal");
-    sub->add_flag("-q,--quiet", options.quiet, "Only the result and errors");
+    add_common(*sub, options);
     sub->add_option("--name", arguments.options.name, "Of the lab; its namespaces begin so")
         ->type_name("NAME");
     return sub;
   };
   const auto add_shape = [&](CLI::App* sub) {
     sub->add_option("--nics", arguments.options.nics, "Fast NICs a host, default 8")
-        ->check(CLI::Range(1, 64))
+        ->check(CLI::Range(1, 64).description(""))
         ->type_name("N");
     sub->add_option("--segments", arguments.segments, "One segment, or one a rail")
         ->check(CLI::IsMember({"flat", "rails"}))
         ->type_name("flat|rails");
-    sub->add_option("--set", arguments.settings,
-                    "A sysctl of both hosts, or a:… or b:… of one (repeatable)")
+    sub->add_option("--set", arguments.settings, "Of both hosts, or a:… or b:… of one (repeatable)")
         ->type_name("SYSCTL=V");
   };
   CLI::App* sub_up = add("up", "Build two hosts and leave them standing");

@@ -157,8 +157,7 @@ void add_diagnose(CLI::App& app, Options& options, Run& run) {
 }
 
 void add_plan(CLI::App& app, Options& options, Run& run) {
-  CLI::App* verb = app.add_subcommand(
-      "plan", "The cure, its impact and its proof; exit 1 if changes are pending");
+  CLI::App* verb = app.add_subcommand("plan", "The cure, its impact, its proof; exit 1 if pending");
   add_common(*verb, options);
   add_netns(*verb, options);
   add_snapshot_file(*verb, options);
@@ -177,8 +176,8 @@ void add_snapshot(CLI::App& app, Options& options, Run& run) {
 }
 
 void add_import(CLI::App& app, Options& options, Run& run) {
-  CLI::App* verb = app.add_subcommand(
-      "import", "A snapshot from pasted `ip` output (text or ip -j) of another host");
+  CLI::App* verb =
+      app.add_subcommand("import", "A snapshot from pasted `ip` output of another host");
   static ImportFiles files;
   add_common(*verb, options);
   const auto file = [&](const char* name, std::string& into, const char* help) {

@@ -145,8 +145,8 @@ int verify_host(const Options& options, const std::string& peer_netns, unsigned 
 }  // namespace
 
 void add_verify(CLI::App& app, Options& options, Run& run) {
-  CLI::App* verb = app.add_subcommand(
-      "verify", "Prove it on the wire: every local address × peer, the NICs used; exit 1 if wrong");
+  CLI::App* verb =
+      app.add_subcommand("verify", "Prove it on the wire, NIC by NIC; exit 1 if wrong");
   static std::string peer_netns;
   static unsigned timeout = 3000;
   add_common(*verb, options);
@@ -156,8 +156,8 @@ void add_verify(CLI::App& app, Options& options, Run& run) {
       ->type_name("IP");
   verb->add_option("--peer-netns", peer_netns, "Watch the peers' end, too: their namespace (lab)")
       ->type_name("NAME");
-  verb->add_option("--timeout", timeout, "How long to wait for what does not answer, default 3000")
-      ->check(CLI::Range(1U, 600000U))
+  verb->add_option("--timeout", timeout, "How long to wait for the silent, default 3000")
+      ->check(CLI::Range(1U, 600000U).description(""))
       ->type_name("MS");
   verb->callback([&] {
     run = [&](const Console& console) {

@@ -28,12 +28,23 @@ class Demo {
     return farewell();
   }
   [[nodiscard]] bool as_told() const { return as_told_; }
+  [[nodiscard]] std::string summary() const {
+    return fmt::format(
+        "\n{} of {} answered before, {} same-door when cured, {} answered after undo.\n",
+        answered_before_, pairs_, same_door_, answered_after_);
+  }
+  [[nodiscard]] std::string json() const {
+    return fmt::format(R"({{"schema":"retour.lab-demo/1","pairs":{},"answered_before":{},)"
+                       R"("same_door_cured":{},"answered_after_undo":{}}})"
+                       "\n",
+                       pairs_, answered_before_, same_door_, answered_after_);
+  }
 
  private:
   void chapter(std::string_view title) {
     ++chapter_;
-    console_.print(
-        "\n" + console_.style().paint(Ink::bold, fmt::format("{}. {}", chapter_, title)) + "\n\n");
+    console_.say("\n" + console_.style().paint(Ink::bold, fmt::format("{}. {}", chapter_, title)) +
+                 "\n\n");
   }
 
   /// Every address of A against every address of B, neighbour tables cold.
@@ -55,15 +66,15 @@ class Demo {
 
   [[nodiscard]] Result<void> symptom() {
     chapter("The symptom");
-    console_.print(wrap(fmt::format("Hosts {} and {}, {} fast NICs each, all in 29.28.192.0/20; "
-                                    "rp_filter=1, arp_ignore=1. From every address of one to "
-                                    "every address of the other, as any program would send:",
-                                    lab_.a.netns, lab_.b.netns, lab_.b.nics.size()),
-                        0) +
-                   "\n\n");
+    console_.say(wrap(fmt::format("Hosts {} and {}, {} fast NICs each, all in 29.28.192.0/20; "
+                                  "rp_filter=1, arp_ignore=1. From every address of one to "
+                                  "every address of the other, as any program would send:",
+                                  lab_.a.netns, lab_.b.netns, lab_.b.nics.size()),
+                      0) +
+                 "\n\n");
     const auto before = matrix();
     if (!before) return fail(before.error());
-    console_.print(render(before->here, before->verification, &*before->there, console_.style()));
+    console_.say(render(before->here, before->verification, &*before->there, console_.style()));
     answered_before_ = answered(before->verification);
     return {};
   }
@@ -82,7 +93,7 @@ class Demo {
                         policy.peers.front().str(), suspect.str()));
     DiagnosisView view;
     view.address = suspect;
-    console_.print(render(*now, diagnose(*now, policy), view, console_.style()));
+    console_.say(render(*now, diagnose(*now, policy), view, console_.style()));
     return {};
   }
 
@@ -96,10 +107,10 @@ class Demo {
       if (!done) return fail(done.error());
       if (!done->warning.empty()) console_.warn(done->warning);
       if (lab_host == &lab_.b) {
-        console_.print(render(done->before, done->plan, console_.style()));
+        console_.say(render(done->before, done->plan, console_.style()));
       }
-      console_.print(fmt::format("Applied {} changes to {}.\n{}", done->changes, lab_host->netns,
-                                 lab_host == &lab_.b ? "\n" : ""));
+      console_.say(fmt::format("Applied {} changes to {}.\n{}", done->changes, lab_host->netns,
+                               lab_host == &lab_.b ? "\n" : ""));
     }
     return {};
   }
@@ -108,10 +119,11 @@ class Demo {
     chapter("The proof");
     const auto after = matrix();
     if (!after) return fail(after.error());
-    console_.print(render(after->here, after->verification, &*after->there, console_.style()));
+    console_.say(render(after->here, after->verification, &*after->there, console_.style()));
     const auto& pairs = after->verification.pairs;
-    as_told_ = std::ranges::all_of(
-        pairs, [](const Proof& p) { return p.verdict == DoorVerdict::same_door; });
+    pairs_ = pairs.size();
+    same_door_ = static_cast<std::size_t>(
+        std::ranges::count(pairs, DoorVerdict::same_door, &Proof::verdict));
     return {};
   }
 
@@ -126,15 +138,13 @@ class Demo {
     }
     const auto again = matrix();
     if (!again) return fail(again.error());
-    const auto& pairs = again->verification.pairs;
-    const std::size_t now = answered(again->verification);
-    as_told_ = as_told_ && now == answered_before_;
-    console_.print(fmt::format("{} of {} answered, as before.\n", now, pairs.size()));
+    answered_after_ = answered(again->verification);
+    as_told_ = same_door_ == pairs_ && answered_after_ == answered_before_;
     return {};
   }
 
   void command(const std::string& text) {
-    console_.print(console_.style().paint(Ink::dim, wrap("$ " + text, 4)) + "\n");
+    console_.say(console_.style().paint(Ink::dim, wrap("$ " + text, 4)) + "\n");
   }
   static std::size_t answered(const Verification& verification) {
     return static_cast<std::size_t>(std::ranges::count_if(
@@ -144,7 +154,10 @@ class Demo {
   const Lab& lab_;
   const Console& console_;
   int chapter_{};
+  std::size_t pairs_{};
   std::size_t answered_before_{};
+  std::size_t same_door_{};
+  std::size_t answered_after_{};
   bool as_told_{};
 };
 

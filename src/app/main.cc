@@ -20,14 +20,12 @@ void add_netns(CLI::App& verb, Options& options) {
 }
 
 void add_snapshot_file(CLI::App& verb, Options& options) {
-  verb.add_option("--snapshot", options.snapshot,
-                  "Work on a saved snapshot instead of this host (- = stdin)")
+  verb.add_option("--snapshot", options.snapshot, "Work on a saved snapshot instead (- = stdin)")
       ->type_name("FILE");
 }
 
 void add_segments(CLI::App& verb, Options& options) {
-  verb.add_option("--segments", options.segments,
-                  "Which NICs hear each other: auto measures it, one broadcast frame a NIC")
+  verb.add_option("--segments", options.segments, "Who hears whom; auto: one broadcast frame a NIC")
       ->check(CLI::IsMember({"auto", "flat", "rails"}))
       ->type_name("auto|flat|rails");
 }
@@ -45,11 +43,12 @@ int main(int argc, char** argv) {
   Run run;
   CLI::App app{
       "retour: in by which door, out by the same door.\n"
-      "Finds, explains and cures the wrong-door problem of hosts with several NICs in one subnet.",
+      "Finds, explains and cures the wrong-door problem of hosts with several NICs in\n"
+      "one subnet.",
       "retour"};
   app.require_subcommand(1);
   app.set_version_flag("--version", "retour " RETOUR_VERSION);
-  app.get_formatter()->column_width(34);
+  app.get_formatter()->column_width(27);
   add_status(app, options, run);
   add_diagnose(app, options, run);
   add_plan(app, options, run);

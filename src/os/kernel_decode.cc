@@ -15,11 +15,6 @@
 namespace retour {
 namespace {
 
-bool take_ip(Bytes data, std::optional<Ip>& out) {
-  out = Ip::from_bytes(data);
-  return out.has_value();
-}
-
 bool decode_conf(Bytes array, ConfValues& conf) {
   for (const ConfInfo& about : conf_table()) {
     // An older kernel knows fewer; the value is unknown then.
@@ -53,11 +48,9 @@ std::optional<Family> family_of(std::uint8_t kernel_family) {
 
 std::uint8_t kernel_family(Family family) { return family == Family::v4 ? AF_INET : AF_INET6; }
 
-std::optional<Ip> decode_via(Bytes data) {
-  std::uint16_t family = 0;
-  if (!take(data, family)) return std::nullopt;
-  if (family != AF_INET && family != AF_INET6) return std::nullopt;
-  return Ip::from_bytes(data.subspan(sizeof(family)));
+bool take_ip(Bytes data, std::optional<Ip>& out) {
+  out = Ip::from_bytes(data);
+  return out.has_value();
 }
 
 bool decode_link(const NetlinkMessage& message, std::vector<Link>& links) {

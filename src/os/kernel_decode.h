@@ -23,7 +23,7 @@ namespace retour {
 /// AF_INET and AF_INET6; nothing for another family.
 [[nodiscard]] std::optional<Family> family_of(std::uint8_t kernel_family);
 [[nodiscard]] std::uint8_t kernel_family(Family family);
-/// RTA_VIA: a gateway that names its own family.
-[[nodiscard]] std::optional<Ip> decode_via(Bytes data);
+/// An address of either family by its size; false when it is neither.
+[[nodiscard]] bool take_ip(Bytes data, std::optional<Ip>& out);
 
 }  // namespace retour

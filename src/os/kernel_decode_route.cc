@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <linux/fib_rules.h>
 #include <linux/rtnetlink.h>
+#include <sys/socket.h>
 
 #include "os/kernel_decode.h"
 #include "os/kernel_words.h"
@@ -16,14 +17,11 @@ bool take_prefix(Bytes data, std::uint8_t length, Family family, Prefix& out) {
   return true;
 }
 
-bool take_gateway(Bytes data, std::optional<Ip>& out) {
-  out = Ip::from_bytes(data);
-  return out.has_value();
-}
-
+/// A gateway that names its own family.
 bool take_via(Bytes data, std::optional<Ip>& out) {
-  out = decode_via(data);
-  return out.has_value();
+  std::uint16_t family = 0;
+  if (!take(data, family) || (family != AF_INET && family != AF_INET6)) return false;
+  return take_ip(data.subspan(sizeof(family)), out);
 }
 
 /// `modelled` turns false where a leg carries what NextHop has no member for.
@@ -39,7 +37,7 @@ bool decode_legs(Bytes data, std::vector<NextHop>& legs, bool& modelled) {
     const Bytes attributes = data.subspan(sizeof(header), header.rtnh_len - sizeof(header));
     sound &= each_attribute(attributes, [&](std::uint16_t type, Bytes value) {
       if (type == RTA_GATEWAY) {
-        sound &= take_gateway(value, leg.gateway);
+        sound &= take_ip(value, leg.gateway);
       } else if (type == RTA_VIA) {
         sound &= take_via(value, leg.gateway);
       } else {
@@ -73,14 +71,14 @@ struct RouteReader {
         sound &= take(data, route.metric);
         break;
       case RTA_PREFSRC:
-        sound &= take_gateway(data, route.prefsrc);
+        sound &= take_ip(data, route.prefsrc);
         break;
       case RTA_OIF:
         sound &= take(data, leg.link.value);
         has_leg = true;
         break;
       case RTA_GATEWAY:
-        sound &= take_gateway(data, leg.gateway);
+        sound &= take_ip(data, leg.gateway);
         has_leg = true;
         break;
       case RTA_VIA:

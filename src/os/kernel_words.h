@@ -4,7 +4,6 @@
 // the byte order of the wire. Uapi: they never change.
 #pragma once
 
-#include <array>
 #include <bit>
 #include <cstdint>
 

@@ -1,25 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "os/prober_arp.h"
 
-#include <arpa/inet.h>
 #include <linux/if_ether.h>
 
 #include <algorithm>
 
 namespace retour {
-namespace {
-
-sockaddr_ll broadcast_on(IfIndex link, std::uint16_t ethertype) {
-  sockaddr_ll address{};
-  address.sll_family = AF_PACKET;
-  address.sll_protocol = htons(ethertype);
-  address.sll_ifindex = static_cast<int>(link.value);
-  address.sll_halen = ETH_ALEN;
-  std::fill_n(address.sll_addr, ETH_ALEN, std::uint8_t{0xff});
-  return address;
-}
-
-}  // namespace
 
 ArpPhase::ArpPhase(const Wire& wire, std::span<Observation> seen) : wire_(wire), seen_(seen) {
   for (std::size_t i = 0; i < seen_.size(); ++i) {

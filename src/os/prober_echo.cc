@@ -2,7 +2,6 @@
 #include "os/prober_echo.h"
 
 #include <arpa/inet.h>
-#include <linux/filter.h>
 
 #include <algorithm>
 #include <ctime>
@@ -46,10 +45,10 @@ void note(std::vector<IfIndex>& links, IfIndex link) {
 }
 
 /// A raw socket is given every ICMP packet to its address: let only our replies in.
-bool only_replies_with(int fd, std::uint64_t cookie) {
+std::array<sock_filter, 9> replies_with(std::uint64_t cookie) {
   const auto high = static_cast<std::uint32_t>(cookie >> 32);
   const auto low = static_cast<std::uint32_t>(cookie);
-  std::array<sock_filter, 9> code{{
+  return {{
       BPF_STMT(BPF_LDX | BPF_B | BPF_MSH, 0),
       BPF_STMT(BPF_LD | BPF_B | BPF_IND, 0),
       BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 5),
@@ -60,8 +59,6 @@ bool only_replies_with(int fd, std::uint64_t cookie) {
       BPF_STMT(BPF_RET | BPF_K, WireBatch::snap),
       BPF_STMT(BPF_RET | BPF_K, 0),
   }};
-  const sock_fprog filter{static_cast<std::uint16_t>(code.size()), code.data()};
-  return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter) == 0;
 }
 
 }  // namespace
@@ -118,13 +115,8 @@ Result<void> EchoPhase::open_source(Source& source) {
   const auto doing = [&] { return "probe from " + source.local.str() + " (raw ICMP socket)"; };
   source.socket = Fd(socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_ICMP));
   const int fd = source.socket.get();
-  if (!source.socket.valid() || !only_replies_with(fd, cookie_)) return fail(wire_error(doing()));
-  const int room = 4 << 20;
-  if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof room) != 0) {
-    (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
-  }
-  const int on = 1;
-  if (setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on) != 0) {
+  auto filter = replies_with(cookie_);
+  if (!source.socket.valid() || !prepare_to_receive(fd, filter, 4 << 20)) {
     return fail(wire_error(doing()));
   }
   const sockaddr_in address = socket_address(source.local);

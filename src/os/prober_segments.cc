@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "os/prober_segments.h"
 
-#include <arpa/inet.h>
-#include <linux/if_ether.h>
-
 #include <algorithm>
 
 namespace retour {
@@ -21,13 +18,7 @@ SegmentsPhase::SegmentsPhase(const Wire& wire, std::span<const IfIndex> links, s
 void SegmentsPhase::send(int) {
   std::vector<Outgoing<sockaddr_ll, mark_size>> frames;
   for (const std::size_t i : live_) {
-    sockaddr_ll to{};
-    to.sll_family = AF_PACKET;
-    to.sll_protocol = htons(ethertype_mark);
-    to.sll_ifindex = static_cast<int>(links_[i].value);
-    to.sll_halen = ETH_ALEN;
-    std::fill_n(to.sll_addr, ETH_ALEN, std::uint8_t{0xff});
-    frames.push_back({to, mark_frame(run_, links_[i]), i});
+    frames.push_back({broadcast_on(links_[i], ethertype_mark), mark_frame(run_, links_[i]), i});
   }
   // A link that went down since stands alone, as the contract says.
   send_batch(wire_.mouth(), std::span(frames), [](std::size_t, int) {});

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "os/prober_wire.h"
 
+#include <arpa/inet.h>
+#include <linux/if_ether.h>
 #include <net/if.h>
 #include <net/if_arp.h>
 #include <sys/ioctl.h>
@@ -30,6 +32,16 @@ std::optional<WireLink> live_ethernet(const Wire& wire, IfIndex link) {
   std::memcpy(found.mac.data(), request.ifr_hwaddr.sa_data, found.mac.size());
   found.noarp = (flags & IFF_NOARP) != 0;
   return found;
+}
+
+sockaddr_ll broadcast_on(IfIndex link, std::uint16_t ethertype) {
+  sockaddr_ll address{};
+  address.sll_family = AF_PACKET;
+  address.sll_protocol = htons(ethertype);
+  address.sll_ifindex = static_cast<int>(link.value);
+  address.sll_halen = ETH_ALEN;
+  std::fill_n(address.sll_addr, ETH_ALEN, std::uint8_t{0xff});
+  return address;
 }
 
 Result<std::uint64_t> random_cookie() {

@@ -4,6 +4,7 @@
 // attempt after attempt until all is known or the time is over.
 #pragma once
 
+#include <linux/if_packet.h>
 #include <poll.h>
 
 #include <array>
@@ -40,6 +41,9 @@ struct WireLink {
 
 /// Nothing for a link that is not there, not Ethernet, down or without carrier.
 [[nodiscard]] std::optional<WireLink> live_ethernet(const Wire& wire, IfIndex link);
+
+/// Where a frame goes that all on the link's segment shall hear.
+[[nodiscard]] sockaddr_ll broadcast_on(IfIndex link, std::uint16_t ethertype);
 
 [[nodiscard]] Result<std::uint64_t> random_cookie();
 

@@ -3,7 +3,6 @@
 
 #include <arpa/inet.h>
 #include <ifaddrs.h>
-#include <linux/filter.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <sys/socket.h>
@@ -86,18 +85,8 @@ Result<std::unique_ptr<Tap>> Tap::open() {
   // Protocol 0: deaf until the filter is in place.
   Fd fd(socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd.valid()) return failed();
-  auto program = heard;
-  const sock_fprog filter{static_cast<std::uint16_t>(program.size()), program.data()};
-  const int on = 1;
-  if (setsockopt(fd.get(), SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter) != 0 ||
-      setsockopt(fd.get(), SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on) != 0) {
-    return failed();
-  }
-  const int room = 16 << 20;
-  if (setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof room) != 0) {
-    // Without CAP_NET_ADMIN as much as rmem_max allows; what does not fit is counted.
-    (void)setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
-  }
+  auto filter = heard;
+  if (!prepare_to_receive(fd.get(), filter, 16 << 20)) return failed();
   sockaddr_ll all{};
   all.sll_family = AF_PACKET;
   all.sll_protocol = htons(ETH_P_ALL);

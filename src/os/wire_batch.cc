@@ -55,6 +55,17 @@ std::chrono::nanoseconds WireBatch::at(std::size_t i) {
   return {};
 }
 
+bool prepare_to_receive(int fd, std::span<sock_filter> filter, int room) {
+  const sock_fprog program{static_cast<std::uint16_t>(filter.size()), filter.data()};
+  const int on = 1;
+  if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) != 0 ||
+      setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on) != 0) {
+    return false;
+  }
+  return setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof room) == 0 ||
+         setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room) == 0;
+}
+
 int send_some(int fd, std::span<mmsghdr> headers) {
   constexpr int patience_ms = 100;
   while (true) {

@@ -3,6 +3,7 @@
 // Many packets for one system call each way: at ten thousand probes the calls are the cost.
 #pragma once
 
+#include <linux/filter.h>
 #include <linux/if_packet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -52,6 +53,10 @@ class WireBatch {
   std::array<mmsghdr, capacity> headers_;
   std::size_t used_{capacity};  ///< headers that the last call overwrote
 };
+
+/// What a socket needs before a WireBatch receives from it: a filter, timestamps, and `room` bytes
+/// of queue (without CAP_NET_ADMIN as much as rmem_max allows). False: errno says why.
+[[nodiscard]] bool prepare_to_receive(int fd, std::span<sock_filter> filter, int room);
 
 /// One packet to send; `tag` is the sender's own.
 template <class Address, std::size_t Size>

@@ -42,8 +42,13 @@ class Words {
   std::string remarks_;
 };
 
-/// In messages the ownership tag and the priorities that iproute2 spells are noise.
+/// In messages the ownership tag and the priorities that iproute2 spells are noise; in commands the
+/// names of tables are, for rt_tables may change before they are run.
 enum class For : bool { people, iproute2 };
+
+std::string table_for(For whom, TableId table, const Snapshot* names) {
+  return whom == For::people ? table_word(table, names) : std::to_string(table.value);
+}
 
 std::string link_name(const Snapshot* names, IfIndex index) {
   return names != nullptr ? names->link_name(index) : fmt::format("#{}", index.value);
@@ -146,9 +151,9 @@ void add_legs(const Route& route, const Snapshot* names, Words& words) {
   }
 }
 
-void add_route_options(const Route& route, Words& words) {
+void add_route_options(const Route& route, const std::string& table, Words& words) {
   if (route.tos != 0) words.add("tos {:#x}", route.tos);
-  words.add("table {}", route.table.value);
+  words.add("table {}", table);
   if (route.metric != 0) words.add("metric {}", route.metric);
   if (route.preference != 0) words.add("pref {}", route.preference == 1 ? "high" : "low");
   for (const RawAttribute& raw : route.other) {
@@ -172,7 +177,7 @@ std::string route_words(std::string_view verb, const Route& route, const Snapsho
   const bool many = route.next_hops.size() > 1 && route.nexthop_id == 0;
   if (!many) add_legs(route, names, words);
   if (route.prefsrc) words.add("src {}", route.prefsrc->str());
-  add_route_options(route, words);
+  add_route_options(route, table_for(whom, route.table, names), words);
   if (whom == For::iproute2) {
     if (route.family() == Family::v4) words.add("scope {}", scope_word(route.scope));
     words.add("protocol {}", route.protocol);
@@ -200,7 +205,9 @@ void add_selectors(const Rule& rule, Words& words) {
   if (rule.tos != 0) words.add("tos {:#x}", rule.tos);
   if (rule.dscp && rule.dscp_mask == 0x3f) words.add("dscp {}", *rule.dscp);
   if (rule.dscp && rule.dscp_mask != 0x3f) words.add("dscp {}/{:#x}", *rule.dscp, rule.dscp_mask);
-  if (rule.fwmark != 0 || rule.fwmask != 0) {
+  if (rule.fwmask == 0xffffffffU) {
+    words.add("fwmark {:#x}", rule.fwmark);
+  } else if (rule.fwmark != 0 || rule.fwmask != 0) {
     words.add("fwmark {:#x}/{:#x}", rule.fwmark, rule.fwmask);
   }
   if (!rule.iif.empty()) words.add("iif {}", rule.iif);
@@ -213,10 +220,10 @@ void add_selectors(const Rule& rule, Words& words) {
   if (rule.tun_id != 0) words.add("tun_id {}", rule.tun_id);
 }
 
-void add_action(const Rule& rule, Words& words) {
+void add_action(const Rule& rule, const std::string& table, Words& words) {
   switch (rule.action) {
     case RuleAction::lookup:
-      if (rule.table.value != 0) words.add("lookup {}", rule.table.value);
+      if (rule.table.value != 0) words.add("lookup {}", table);
       break;
     case RuleAction::goto_:
       words.add("goto {}", rule.goto_target);
@@ -238,15 +245,9 @@ void add_action(const Rule& rule, Words& words) {
   }
 }
 
-/// `ip` takes the family of a rule from nowhere else, that of "default" neither.
-std::string option_for(Family family) { return family == Family::v4 ? "" : "-6 "; }
-
-std::string rule_words(std::string_view verb, const Rule& rule, For whom) {
-  Words words;
-  words.add("{}", verb);
-  words.add("{}{}", whom == For::iproute2 ? "priority " : "", rule.priority);
+void add_rule(const Rule& rule, const std::string& table, Words& words) {
   add_selectors(rule, words);
-  add_action(rule, words);
+  add_action(rule, table, words);
   if (rule.suppress_prefixlength) {
     words.add("suppress_prefixlength {}", *rule.suppress_prefixlength);
   }
@@ -258,52 +259,78 @@ std::string rule_words(std::string_view verb, const Rule& rule, For whom) {
       words.no_words_for(raw.type);
     }
   }
-  if (whom == For::iproute2) words.add("protocol {}", rule.protocol);
-  return words.str();
 }
+
+struct Message {
+  const Snapshot* names;
+
+  [[nodiscard]] std::string rule(std::string_view verb, const Rule& rule) const {
+    return fmt::format("{} {} {}", verb, rule.priority, rule_words(rule, names));
+  }
+  std::string operator()(const AddRoute& c) const {
+    return route_words("add route", c.route, names, For::people);
+  }
+  std::string operator()(const DeleteRoute& c) const {
+    return route_words("delete route", c.route, names, For::people);
+  }
+  std::string operator()(const AddRule& c) const { return rule("add rule", c.rule); }
+  std::string operator()(const DeleteRule& c) const { return rule("delete rule", c.rule); }
+  std::string operator()(const SetConf& c) const {
+    return fmt::format("set net/ipv4/conf/{}/{} from {} to {}", c.link_name, info(c.conf).name,
+                       c.before, c.after);
+  }
+};
+
+struct Command {
+  const Snapshot& names;
+
+  /// `ip` takes the family of a rule from nowhere else, that of "default" neither.
+  static std::string_view option(Family family) { return family == Family::v4 ? "" : "-6 "; }
+  [[nodiscard]] std::string route(std::string_view verb, const Route& route) const {
+    return fmt::format("{}{}", option(route.family()),
+                       route_words(verb, route, &names, For::iproute2));
+  }
+  [[nodiscard]] std::string rule(std::string_view verb, const Rule& rule) const {
+    Words words;
+    words.add("{} priority {}", verb, rule.priority);
+    add_rule(rule, table_for(For::iproute2, rule.table, &names), words);
+    words.add("protocol {}", rule.protocol);
+    return fmt::format("{}{}", option(rule.family), words.str());
+  }
+  std::string operator()(const AddRoute& c) const { return route("route add", c.route); }
+  std::string operator()(const DeleteRoute& c) const { return route("route del", c.route); }
+  std::string operator()(const AddRule& c) const { return rule("rule add", c.rule); }
+  std::string operator()(const DeleteRule& c) const { return rule("rule del", c.rule); }
+  std::string operator()(const SetConf& c) const {
+    return fmt::format("sysctl -w net/ipv4/conf/{}/{}={}", c.link_name, info(c.conf).name, c.after);
+  }
+};
 
 }  // namespace
 
+std::string table_word(TableId table, const Snapshot* names) {
+  if (table == table_main) return "main";
+  if (table == table_local) return "local";
+  if (table == table_default) return "default";
+  if (names != nullptr) {
+    const auto it = names->table_names.find(table);
+    if (it != names->table_names.end()) return it->second;
+  }
+  return std::to_string(table.value);
+}
+
+std::string rule_words(const Rule& rule, const Snapshot* names) {
+  Words words;
+  add_rule(rule, table_word(rule.table, names), words);
+  return words.str();
+}
+
 std::string describe(const Change& change, const Snapshot* names) {
-  const auto& operation = change.operation;
-  if (const auto* add_route = std::get_if<AddRoute>(&operation)) {
-    return route_words("add route", add_route->route, names, For::people);
-  }
-  if (const auto* delete_route = std::get_if<DeleteRoute>(&operation)) {
-    return route_words("delete route", delete_route->route, names, For::people);
-  }
-  if (const auto* add_rule = std::get_if<AddRule>(&operation)) {
-    return rule_words("add rule", add_rule->rule, For::people);
-  }
-  if (const auto* delete_rule = std::get_if<DeleteRule>(&operation)) {
-    return rule_words("delete rule", delete_rule->rule, For::people);
-  }
-  const auto& conf = std::get<SetConf>(operation);
-  return fmt::format("set net/ipv4/conf/{}/{} from {} to {}", conf.link_name, info(conf.conf).name,
-                     conf.before, conf.after);
+  return std::visit(Message{names}, change.operation);
 }
 
 std::string ip_command(const Change& change, const Snapshot& names) {
-  const auto& operation = change.operation;
-  if (const auto* add_route = std::get_if<AddRoute>(&operation)) {
-    const Route& route = add_route->route;
-    return option_for(route.family()) + route_words("route add", route, &names, For::iproute2);
-  }
-  if (const auto* delete_route = std::get_if<DeleteRoute>(&operation)) {
-    const Route& route = delete_route->route;
-    return option_for(route.family()) + route_words("route del", route, &names, For::iproute2);
-  }
-  if (const auto* add_rule = std::get_if<AddRule>(&operation)) {
-    const Rule& rule = add_rule->rule;
-    return option_for(rule.family) + rule_words("rule add", rule, For::iproute2);
-  }
-  if (const auto* delete_rule = std::get_if<DeleteRule>(&operation)) {
-    const Rule& rule = delete_rule->rule;
-    return option_for(rule.family) + rule_words("rule del", rule, For::iproute2);
-  }
-  const auto& conf = std::get<SetConf>(operation);
-  return fmt::format("sysctl -w net/ipv4/conf/{}/{}={}", conf.link_name, info(conf.conf).name,
-                     conf.after);
+  return std::visit(Command{names}, change.operation);
 }
 
 }  // namespace retour

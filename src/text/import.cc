@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "text/import_parts.h"
 #include "text/printable.h"
@@ -104,14 +105,7 @@ Result<void> Import::links() {
 // Lookups of local traffic end on lo: a list of links without it is an excerpt.
 void Import::lone_loopback() {
   if (host_.link("lo") != nullptr || host_.link(loopback_index) != nullptr) return;
-  host_.links.insert(host_.links.begin(), assumed_link(loopback_index, "lo"));
-  Address address;
-  address.link = loopback_index;
-  address.local = Prefix{Ip::v4(0x7f000001U), 8};
-  address.scope = scope_host;
-  address.flags = 0x80;
-  address.label = "lo";
-  host_.addresses.push_back(std::move(address));
+  add_loopback(host_);
   notes_.add("lo is not among the links given; added, up, with 127.0.0.1/8");
 }
 
@@ -154,9 +148,8 @@ struct SameRoute {
 
 // Devices to indexes; a route that was pasted twice (`ip route` and `show table all`) counts once.
 Result<void> Import::bind_routes() {
-  std::unordered_map<const Route*, bool, RouteHash, SameRoute> seen;
+  std::unordered_set<const Route*, RouteHash, SameRoute> seen;
   std::size_t twice = 0;
-  std::vector<ImportedRoute> kept;
   for (ImportedRoute& route : routes_) {
     for (std::size_t leg = 0; leg < route.devices.size(); ++leg) {
       const auto link = index(route.devices[leg], route.where);
@@ -165,7 +158,7 @@ Result<void> Import::bind_routes() {
     }
   }
   for (const ImportedRoute& route : routes_) {
-    if (seen.emplace(&route.route, true).second) {
+    if (seen.insert(&route.route).second) {
       host_.routes.push_back(route.route);
     } else {
       ++twice;

@@ -115,42 +115,41 @@ class KernelRouteMaker {
     const Address* primary = address.secondary() ? primary_of(address) : &address;
     const Link* link = host_.link(address.link);
     if (primary == nullptr || link == nullptr) return;
-    source_ = primary->local.address;
-    add(RouteType::local, Prefix::host(address.local.address), address.link);
+    const Ip source = primary->local.address;
+    const auto make = [&](RouteType type, const Prefix& dst, std::uint32_t metric) {
+      add(type, dst, address.link, source, metric);
+    };
+    make(RouteType::local, Prefix::host(address.local.address), 0);
     if (!link->up()) return;
     if (address.broadcast && !address.broadcast->is_limited_broadcast() &&
         !address.broadcast->is_unspecified()) {
-      add(RouteType::broadcast, Prefix::host(*address.broadcast), address.link);
+      make(RouteType::broadcast, Prefix::host(*address.broadcast), 0);
     }
     const Prefix subnet = address.subnet();
     const bool zeronet = (subnet.address.v4_bits() >> 24) == 0;
     const bool lone = subnet.address == address.local.address && subnet.length == 32;
     if (zeronet || address.secondary() || lone) return;
     if ((address.flags & ifa_noprefixroute) == 0) {
-      metric_ = address.metric;
-      add(link->loopback() ? RouteType::local : RouteType::unicast, subnet, address.link);
-      metric_ = 0;
+      make(link->loopback() ? RouteType::local : RouteType::unicast, subnet, address.metric);
     }
-    if (subnet.length < 31) {
-      add(RouteType::broadcast, Prefix::host(subnet.last()), address.link);
-    }
+    if (subnet.length < 31) make(RouteType::broadcast, Prefix::host(subnet.last()), 0);
   }
 
   /// addrconf: a local route an address, a connected one unless told otherwise, ff00::/8 a link.
   void v6(const Address& address) {
     const Link* link = host_.link(address.link);
     if (link == nullptr || !link->up() || (address.flags & ifa_unusable) != 0) return;
-    source_.reset();
-    add(RouteType::local, Prefix::host(address.local.address), address.link);
+    const auto make = [&](RouteType type, const Prefix& dst, std::uint32_t metric) {
+      add(type, dst, address.link, std::nullopt, metric);
+    };
+    constexpr std::uint32_t usual_metric = 256;
+    make(RouteType::local, Prefix::host(address.local.address), 0);
     if (link->loopback()) return;
-    metric_ = 256;
     if ((address.flags & ifa_noprefixroute) == 0 && address.subnet().length < 128) {
-      metric_ = address.metric == 0 ? 256 : address.metric;
-      add(RouteType::unicast, address.subnet(), address.link);
-      metric_ = 256;
+      make(RouteType::unicast, address.subnet(),
+           address.metric == 0 ? usual_metric : address.metric);
     }
-    add(RouteType::multicast, Prefix{Ip(Family::v6, Bits{0xff} << 120), 8}, address.link);
-    metric_ = 0;
+    make(RouteType::multicast, Prefix{Ip(Family::v6, Bits{0xff} << 120), 8}, usual_metric);
   }
 
   std::vector<Route> routes;
@@ -164,12 +163,13 @@ class KernelRouteMaker {
     return it == host_.addresses.end() ? nullptr : &*it;
   }
 
-  void add(RouteType type, const Prefix& dst, IfIndex link) {
+  void add(RouteType type, const Prefix& dst, IfIndex link, std::optional<Ip> source,
+           std::uint32_t metric) {
     const bool is_connected = type == RouteType::unicast;
     if (is_connected != (which_ == KernelRoutes::connected)) return;
     Route route = kernel_route(host_, type, dst, link);
-    route.metric = metric_;
-    route.prefsrc = source_;
+    route.metric = metric;
+    route.prefsrc = source;
     if (dst.family() == Family::v4) {
       route.scope = type == RouteType::local ? scope_host : scope_link;
     }
@@ -178,21 +178,23 @@ class KernelRouteMaker {
 
   const Snapshot& host_;
   KernelRoutes which_;
-  std::optional<Ip> source_;
-  std::uint32_t metric_{};
 };
 
 }  // namespace
 
+void add_loopback(Snapshot& host) {
+  host.links.insert(host.links.begin(), assumed_link(loopback_index, "lo"));
+  Address address;
+  address.link = loopback_index;
+  address.local = Prefix{Ip::v4(0x7f000001U), 8};
+  address.scope = scope_host;
+  address.flags = ifa_permanent;
+  address.label = "lo";
+  host.addresses.push_back(std::move(address));
+}
+
 void infer_links(Snapshot& host, const std::vector<ImportedRoute>& routes, Notes& notes) {
-  host.links.push_back(assumed_link(loopback_index, "lo"));
-  Address loopback;
-  loopback.link = loopback_index;
-  loopback.local = Prefix{Ip::v4(0x7f000001U), 8};
-  loopback.scope = scope_host;
-  loopback.flags = ifa_permanent;
-  loopback.label = "lo";
-  host.addresses.push_back(std::move(loopback));
+  add_loopback(host);
   std::map<std::string, std::size_t, std::less<>> known{{"lo", 0}};
   for (const ImportedRoute& route : routes) {
     for (std::size_t leg = 0; leg < route.devices.size(); ++leg) {

@@ -103,6 +103,8 @@ struct ImportedConf {
                                                Notes& notes);
 [[nodiscard]] Result<std::vector<ImportedConf>> read_sysctl(const NamedText& from);
 
+/// `lo`, up, with 127.0.0.1/8. REQUIRES: no link of its index is there.
+void add_loopback(Snapshot& host);
 /// Adds what the pasted routes alone tell: links, `lo`, addresses.
 void infer_links(Snapshot& host, const std::vector<ImportedRoute>& routes, Notes& notes);
 void infer_addresses(Snapshot& host, const std::vector<Route>& routes, Notes& notes);

@@ -23,7 +23,7 @@ struct JsonValue {
   std::vector<std::string> keys;  ///< of an object, beside items
   std::vector<JsonValue> items;
 
-  /// The first of that key. REQUIRES: nothing; nullptr when there is none.
+  /// The first of that key; nullptr when there is none.
   [[nodiscard]] const JsonValue* find(std::string_view key) const;
   [[nodiscard]] std::string_view kind_name() const;
 };

@@ -5,18 +5,13 @@
 
 #include <array>
 
+#include "plan/describe.h"
 #include "text/import_words.h"
 #include "text/printable.h"
 
 namespace retour {
 
 namespace {
-
-std::string range_text(const Range<std::uint16_t>& range, std::uint16_t mask) {
-  if (mask != 0xffff) return fmt::format("{}/{:#x}", range.first, mask);
-  if (range.first == range.last) return std::to_string(range.first);
-  return fmt::format("{}-{}", range.first, range.last);
-}
 
 std::string_view selector_name(Selector selector) {
   static constexpr std::array<std::string_view, 14> names{
@@ -29,48 +24,11 @@ std::string_view selector_name(Selector selector) {
 }  // namespace
 
 std::string table_label(const Snapshot& host, TableId table) {
-  if (table == table_main) return "main";
-  if (table == table_local) return "local";
-  if (table == table_default) return "default";
-  const auto it = host.table_names.find(table);
-  return it == host.table_names.end() ? std::to_string(table.value) : printable(it->second);
+  return printable(table_word(table, &host));
 }
 
 std::string rule_line(const Snapshot& host, const Rule& rule) {
-  std::string text = rule.invert ? "not " : "";
-  text += "from " + (rule.from ? rule.from->str() : "all");
-  if (rule.to) text += " to " + rule.to->str();
-  if (rule.tos != 0) text += fmt::format(" tos {:#x}", rule.tos);
-  if (rule.dscp) text += fmt::format(" dscp {}", *rule.dscp);
-  if (rule.fwmask == 0xffffffffU) text += fmt::format(" fwmark {:#x}", rule.fwmark);
-  if (rule.fwmask != 0 && rule.fwmask != 0xffffffffU) {
-    text += fmt::format(" fwmark {:#x}/{:#x}", rule.fwmark, rule.fwmask);
-  }
-  if (!rule.iif.empty()) text += " iif " + printable(rule.iif);
-  if (!rule.oif.empty()) text += " oif " + printable(rule.oif);
-  if (rule.l3mdev) text += " l3mdev";
-  if (rule.uid) text += fmt::format(" uidrange {}-{}", rule.uid->first, rule.uid->last);
-  if (rule.ip_proto != 0) text += fmt::format(" ipproto {}", rule.ip_proto);
-  if (rule.sport) text += " sport " + range_text(*rule.sport, rule.sport_mask);
-  if (rule.dport) text += " dport " + range_text(*rule.dport, rule.dport_mask);
-  if (rule.tun_id != 0) text += fmt::format(" tun_id {}", rule.tun_id);
-  switch (rule.action) {
-    case RuleAction::lookup:
-      text += rule.l3mdev ? "" : " lookup " + table_label(host, rule.table);
-      break;
-    case RuleAction::goto_:
-      text += fmt::format(" goto {}", rule.goto_target);
-      break;
-    default:
-      text +=
-          " " + std::string(name_of(rule_action_words(), static_cast<std::uint32_t>(rule.action))
-                                .value_or("unknown action"));
-  }
-  if (rule.suppress_prefixlength) {
-    text += fmt::format(" suppress_prefixlength {}", *rule.suppress_prefixlength);
-  }
-  if (rule.suppress_ifgroup) text += fmt::format(" suppress_ifgroup {}", *rule.suppress_ifgroup);
-  return text;
+  return printable(rule_words(rule, &host));
 }
 
 std::string route_line(const Snapshot& host, const Route& route) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Rules, routes and lookups as the one line that `ip` users know.
+// Rules, routes and lookups as the one line that `ip` users know, ready to be printed.
 #pragma once
 
 #include <string>
@@ -10,13 +10,13 @@
 
 namespace retour {
 
-/// "200 retour-enp1s0" or "main": what an operator calls the table.
+/// "retour-enp1s0", "main" or, when it has no name, "200": what an operator calls the table.
 [[nodiscard]] std::string table_label(const Snapshot& host, TableId table);
 /// "from 10.0.0.1 lookup main suppress_prefixlength 20" (without the priority).
 [[nodiscard]] std::string rule_line(const Snapshot& host, const Rule& rule);
 /// "29.28.192.0/20 dev enp1s0 src 29.28.195.228 metric 110" (without the table).
 [[nodiscard]] std::string route_line(const Snapshot& host, const Route& route);
-/// What became of one rule: "no match: from 10.0.0.1", "29.28.192.0/20 dev … metric 105".
+/// What became of one rule: "no match (from)", "29.28.192.0/20 dev … metric 105".
 [[nodiscard]] std::string step_line(const Snapshot& host, const Lookup& lookup, const Step& step);
 
 }  // namespace retour

@@ -11,6 +11,16 @@ namespace retour {
 
 using Kind = JsonValue::Kind;
 
+namespace {
+
+std::string names_of(Words words) {
+  std::vector<std::string_view> names;
+  for (const Word& word : words) names.push_back(word.name);
+  return fmt::format("{}", fmt::join(names, ", "));
+}
+
+}  // namespace
+
 std::string JsonPath::str() const {
   std::string before = up == nullptr ? "" : up->str();
   if (index) return fmt::format("{}[{}]", before, *index);
@@ -81,9 +91,7 @@ std::uint32_t JsonObject::word_value(std::string_view key, const JsonValue& valu
   } else if (value.kind == Kind::integer && !value.negative && value.magnitude <= max) {
     return static_cast<std::uint32_t>(value.magnitude);
   }
-  std::vector<std::string_view> names;
-  for (const Word& word : words) names.push_back(word.name);
-  wrong(key, &value, fmt::format("one of {}, or a number up to {}", fmt::join(names, ", "), max));
+  wrong(key, &value, fmt::format("one of {}, or a number up to {}", names_of(words), max));
   return 0;
 }
 
@@ -98,9 +106,7 @@ std::uint32_t JsonObject::bits_value(std::string_view key, const JsonValue& valu
     bits |= bit.value_or(0);
   }
   if (good) return bits;
-  std::vector<std::string_view> names;
-  for (const Word& word : words) names.push_back(word.name);
-  wrong(key, &value, fmt::format("an array of {} or \"0x…\"", fmt::join(names, ", ")));
+  wrong(key, &value, fmt::format("an array of {} or \"0x…\"", names_of(words)));
   return 0;
 }
 

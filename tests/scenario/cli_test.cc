@@ -183,7 +183,7 @@ TEST_F(Cli, TableNamesComeAndGo) {
                              " sh -c 'umount /etc/iproute2 2>/dev/null; "
                              "mount -t tmpfs none /etc && " RETOUR_BINARY
                              " apply -q && " RETOUR_BINARY " undo -q'")
-                .status,
+                .exit,
             0);
 }
 
@@ -199,13 +199,13 @@ TEST_F(Cli, WithoutPrivilegeItSaysWhichAndChangesNothing) {
     return kernel_test::run(nobody + " " + copy + " " + arguments);
   };
   const auto diagnosis = as_nobody("diagnose");
-  EXPECT_EQ(WEXITSTATUS(diagnosis.status), 1) << diagnosis.text;
+  EXPECT_EQ(diagnosis.exit, 1) << diagnosis.text;
   EXPECT_NE(diagnosis.text.find("segments-assumed"), std::string::npos) << diagnosis.text;
   const auto applied = as_nobody("apply");
-  EXPECT_EQ(WEXITSTATUS(applied.status), 3) << applied.text;
+  EXPECT_EQ(applied.exit, 3) << applied.text;
   EXPECT_NE(applied.text.find("CAP_NET_ADMIN"), std::string::npos) << applied.text;
   const auto verified = as_nobody("verify --peer 29.28.204.80");
-  EXPECT_EQ(WEXITSTATUS(verified.status), 3) << verified.text;
+  EXPECT_EQ(verified.exit, 3) << verified.text;
   EXPECT_NE(verified.text.find("CAP_NET_RAW"), std::string::npos) << verified.text;
   EXPECT_EQ(whole_state(b_), before);
   fs::remove(copy);
@@ -219,7 +219,7 @@ TEST_F(Cli, ReadOnlySysctlsUndoTheWholeApply) {
                                         " unshare -m sh -c 'mount --bind /proc/sys /proc/sys && "
                                         "mount -o remount,ro,bind /proc/sys && "
                                         "exec " RETOUR_BINARY " apply'");
-  EXPECT_EQ(WEXITSTATUS(applied.status), 3) << applied.text;
+  EXPECT_EQ(applied.exit, 3) << applied.text;
   EXPECT_NE(applied.text.find("arp_ignore"), std::string::npos) << applied.text;
   EXPECT_EQ(whole_state(b_), before) << applied.text;
 }

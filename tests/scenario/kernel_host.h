@@ -5,6 +5,7 @@
 #pragma once
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
@@ -20,19 +21,21 @@
 namespace retour::kernel_test {
 
 struct Output {
-  int status{};
+  int exit{};  ///< as a shell counts: 128 and the signal, when one ended it
   std::string text;
 };
 
-inline Output run(const std::string& command) {
-  Output output;
-  FILE* pipe = popen((command + " 2>&1").c_str(), "r");
+/// By the shell; errors stand among the text unless they go to a file.
+inline Output run(const std::string& command, const std::string& errors_to = "&1") {
+  FILE* pipe = popen((command + " 2>" + errors_to).c_str(), "r");
   if (pipe == nullptr) return {-1, "popen failed"};
-  std::array<char, 4096> room{};
+  Output output;
+  std::array<char, 65536> room{};
   while (const std::size_t size = fread(room.data(), 1, room.size(), pipe)) {
     output.text.append(room.data(), size);
   }
-  output.status = pclose(pipe);
+  const int status = pclose(pipe);
+  output.exit = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
   return output;
 }
 
@@ -42,7 +45,7 @@ class KernelHost {
     static int made = 0;
     name_ = "rt-kern-" + std::to_string(getpid()) + "-" + std::to_string(made++);
     const Output added = run("ip netns add " + name_);
-    EXPECT_EQ(added.status, 0) << added.text;
+    EXPECT_EQ(added.exit, 0) << added.text;
   }
   KernelHost(const KernelHost&) = delete;
   KernelHost& operator=(const KernelHost&) = delete;
@@ -56,18 +59,20 @@ class KernelHost {
     std::ofstream(path) << lines;
     const Output done = run("ip -n " + name_ + " " + options + " -batch " + path);
     unlink(path.c_str());
-    ASSERT_EQ(done.status, 0) << done.text;
+    ASSERT_EQ(done.exit, 0) << done.text;
   }
 
   [[nodiscard]] std::string ip(const std::string& arguments) const {
     const Output done = run("ip -n " + name_ + " " + arguments);
-    EXPECT_EQ(done.status, 0) << arguments << ": " << done.text;
+    EXPECT_EQ(done.exit, 0) << arguments << ": " << done.text;
     return done.text;
   }
   void do_ip(const std::string& arguments) const { static_cast<void>(ip(arguments)); }
   [[nodiscard]] nlohmann::json ip_json(const std::string& arguments) const {
-    const std::string text = ip("-j -N " + arguments);
-    return text.empty() ? nlohmann::json::array() : nlohmann::json::parse(text);
+    // `ip` warns of a dump that a change interrupted, and goes on.
+    const Output done = run("ip -n " + name_ + " -j -N " + arguments, "/dev/null");
+    EXPECT_EQ(done.exit, 0) << arguments;
+    return done.text.empty() ? nlohmann::json::array() : nlohmann::json::parse(done.text);
   }
   [[nodiscard]] Output exec(const std::string& command) const {
     return run("ip netns exec " + name_ + " sh -c '" + command + "'");
@@ -176,7 +181,7 @@ neigh add fd00::77 lladdr 02:00:00:00:00:78 dev n0 nud permanent
       "echo 2 > /proc/sys/net/ipv4/conf/n0/rp_filter;"
       "echo 1 > /proc/sys/net/ipv4/conf/n1/arp_filter;"
       "echo 7 > /proc/sys/net/ipv4/conf/n2/medium_id");
-  EXPECT_EQ(quiet.status, 0) << quiet.text;
+  EXPECT_EQ(quiet.exit, 0) << quiet.text;
 }
 
 }  // namespace retour::kernel_test

@@ -5,7 +5,6 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 
 #include <nlohmann/json.hpp>
 #include <string>
@@ -25,22 +24,14 @@ struct Ran {
   }
 };
 
-/// The program under test; `before` is put in front of its command ("setpriv …").
-inline Ran retour(const std::string& arguments, const std::string& before = "") {
+/// The program under test.
+inline Ran retour(const std::string& arguments) {
   const std::string errors = ::testing::TempDir() + "rt-err-" + std::to_string(getpid());
-  FILE* pipe = popen((before + " " RETOUR_BINARY " " + arguments + " 2>" + errors).c_str(), "r");
-  Ran ran;
-  if (pipe == nullptr) return {-1, "", "popen failed"};
-  std::array<char, 65536> room{};
-  while (const std::size_t size = fread(room.data(), 1, room.size(), pipe)) {
-    ran.out.append(room.data(), size);
-  }
-  const int status = pclose(pipe);
-  ran.exit = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  auto [exit, out] = kernel_test::run(RETOUR_BINARY " " + arguments, errors);
   std::ifstream in(errors);
-  ran.err.assign(std::istreambuf_iterator<char>(in), {});
+  const std::string err(std::istreambuf_iterator<char>(in), {});
   unlink(errors.c_str());
-  return ran;
+  return {exit, std::move(out), err};
 }
 
 /// Rules, routes of all tables and every IPv4 sysctl, byte for byte as iproute2 and sysctl say it.

@@ -3,9 +3,8 @@
 // Hosts as values for tests: the article's, and small ones put together by hand.
 #pragma once
 
-#include <cstdlib>
-#include <initializer_list>
 #include <string>
+#include <vector>
 
 #include "base/ip.h"
 #include "model/snapshot.h"
