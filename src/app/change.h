@@ -17,6 +17,7 @@ struct Cure {
 };
 
 /// Reads, diagnoses, plans and carries out. A refused plan is an error.
+/// One at a time a host: both wait a little for another retour, then give up.
 [[nodiscard]] Result<Cure> cure(LiveHost& host, const Policy& policy);
 [[nodiscard]] Result<Undone> take_away(LiveHost& host);
 

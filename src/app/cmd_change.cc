@@ -10,12 +10,15 @@
 #include "app/verbs.h"
 #include "diagnose/diagnose.h"
 #include "engine/transaction.h"
+#include "text/printable.h"
 #include "text/render_report.h"
 #include "text/report_json.h"
 
 namespace retour {
 
 Result<Cure> cure(LiveHost& host, const Policy& policy) {
+  const auto lock = host.lock();
+  if (!lock) return fail(lock.error());
   auto now = host.snapshot_with_segments(policy.segments);
   if (!now) return fail(std::move(now.error()));
   if (auto fine = check_peers(*now, policy); !fine) return fail(std::move(fine.error()));
@@ -37,6 +40,8 @@ Result<Cure> cure(LiveHost& host, const Policy& policy) {
 }
 
 Result<Undone> take_away(LiveHost& host) {
+  const auto lock = host.lock();
+  if (!lock) return fail(lock.error());
   auto undone = undo(*host.kernel, *host.memory);
   if (!undone) return undone;
   if (auto named = host.table_names->write({}); !named) {
@@ -76,6 +81,11 @@ int apply_host(const Options& options, bool runtime, const Console& console) {
       std::ranges::count(after.round_trips, DoorVerdict::same_door, &RoundTrip::verdict);
   console.print(fmt::format("Applied {} and re-read the host: {} of {} same-door.\n",
                             counted(done->changes), same, after.round_trips.size()));
+  std::size_t shown = 0;
+  for (const Finding& finding : after.findings) {
+    if (finding.severity != Severity::error || ++shown > 8) continue;
+    console.say("Still: " + wrap(printable(finding.message), 7) + "\n");
+  }
   if (!runtime) {
     console.say(
         "In the running kernel only: a reboot or a link going down takes parts of it away\n"
@@ -98,8 +108,9 @@ int undo_host(const Options& options, const Console& console) {
   } else if (undone->changes == 0) {
     console.print("Nothing to undo: retour owns nothing here.\n");
   } else {
-    console.print(fmt::format("Undid {}: no rule, route or sysctl of retour is left.\n",
-                              counted(undone->changes)));
+    console.print(fmt::format("Undid {}: {}.\n", counted(undone->changes),
+                              undone->complete ? "no rule, route or sysctl of retour is left"
+                                               : "what is said above is still remembered"));
   }
   return exit_ok;
 }

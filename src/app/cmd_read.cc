@@ -12,6 +12,7 @@
 #include "os/managers.h"
 #include "plan/plan.h"
 #include "text/import.h"
+#include "text/printable.h"
 #include "text/render_diagnosis.h"
 #include "text/render_report.h"
 #include "text/report_json.h"
@@ -37,6 +38,22 @@ Result<Reading> read_and_diagnose(const Options& options) {
   return Reading{std::move(*policy), std::move(*host), std::move(diagnosis)};
 }
 
+/// Rules and routes show in the snapshot; sysctls that we changed are remembered beside it.
+void tell_sysctls(const Options& options, const Console& console) {
+  auto host = LiveHost::open(options.netns);
+  if (!host) return;
+  const auto records = host->memory->load();
+  if (!records) {
+    console.warn(records.error().message());
+    return;
+  }
+  for (const ConfRecord& record : *records) {
+    console.say(fmt::format("  net.ipv4.conf.{}.{} = {}, was {} before retour\n",
+                            printable(record.link_name), info(record.conf).name, record.ours,
+                            record.original));
+  }
+}
+
 int status(const Options& options, const Console& console) {
   const auto read = read_and_diagnose(options);
   if (!read) return console.fail(read.error());
@@ -45,6 +62,7 @@ int status(const Options& options, const Console& console) {
   console.print(console.json()
                     ? json_status(read->host, read->diagnosis, managers)
                     : render_status(read->host, read->diagnosis, managers, console.style()));
+  if (options.snapshot.empty()) tell_sysctls(options, console);
   return exit_ok;
 }
 
@@ -126,6 +144,13 @@ int import_host(const ImportFiles& files, const Console& console) {
   }
   const auto host = import_texts(texts);
   if (!host) return console.fail(host.error());
+  const std::string& source = files.route.empty() ? files.addr : files.route;
+  if (const auto whole = check_whole(*host, source); !whole) return console.fail(whole.error());
+  // `lo` is always put in; a host of nothing else was in none of the texts.
+  if (std::ranges::all_of(host->links, &Link::loopback)) {
+    return console.fail({ErrorKind::parse, 0, "read " + source, "it names no NIC",
+                         "expected the output of `ip route` or `ip addr`"});
+  }
   console.print(to_json(*host));
   return exit_ok;
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
-#include <signal.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
 
 #include "app/host.h"
@@ -20,6 +20,7 @@ namespace retour {
 
 namespace {
 
+// NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables): a handler has nothing else
 volatile std::sig_atomic_t stop_flag = 0;
 
 /// "[#####-----] 120 of 4096" on stderr, only when a probe lasts.
@@ -54,6 +55,22 @@ std::optional<IfIndex> owner(const Snapshot& host, const Ip& ip) {
   return it == host.addresses.end() ? std::nullopt : std::optional(it->link);
 }
 
+/// Peers for who names none: whom the kernel knows in the shared subnets.
+std::vector<Ip> neighbors_in(const Snapshot& host, const std::vector<SharedSubnet>& subnets) {
+  constexpr std::uint16_t known = 0x02 | 0x04 | 0x08 | 0x10 | 0x80;  // NUD_VALID, not NOARP
+  std::vector<Ip> peers;
+  for (const Neighbor& neighbor : host.neighbors) {
+    const bool shared = std::ranges::any_of(subnets, [&](const SharedSubnet& subnet) {
+      return subnet.prefix.contains(neighbor.address);
+    });
+    if (!shared || (neighbor.state & known) == 0 || owner(host, neighbor.address)) continue;
+    if (std::ranges::find(peers, neighbor.address) == peers.end()) {
+      peers.push_back(neighbor.address);
+    }
+  }
+  return peers;
+}
+
 }  // namespace
 
 bool interrupted() { return stop_flag != 0; }
@@ -76,11 +93,14 @@ Result<ProofResult> prove(const ProofRequest& request, const Console& console) {
   policy.peers = request.peers;
   if (auto fine = check_peers(result.here, policy); !fine) return fail(std::move(fine.error()));
   const auto subnets = shared_subnets(result.here, SegmentsFrom::flat);
-  std::vector<ProbePair> pairs = pairs_of(subnets, request.peers);
+  const auto peers = request.peers.empty() ? neighbors_in(result.here, subnets) : request.peers;
+  std::vector<ProbePair> pairs = pairs_of(subnets, peers);
   if (pairs.empty()) {
     return fail({ErrorKind::usage, 0, "verify",
                  subnets.empty() ? "no two NICs of this host share a subnet"
-                                 : "no peer lies in a subnet that NICs of this host share",
+                 : peers.empty()
+                     ? "no peer was named, and the neighbour table knows none in the shared subnet"
+                     : "no peer lies in a subnet that NICs of this host share",
                  subnets.empty() ? "nothing can leave by a wrong door"
                                  : "the shared subnet is " + subnets.front().prefix.str()});
   }
@@ -151,8 +171,8 @@ void add_verify(CLI::App& app, Options& options, Run& run) {
   static unsigned timeout = 3000;
   add_common(*verb, options);
   add_netns(*verb, options);
-  verb->add_option("--peer", options.peers, "A peer to probe (repeatable)")
-      ->required()
+  verb->add_option("--peer", options.peers,
+                   "A peer to probe (repeatable); default: known neighbours")
       ->type_name("IP");
   verb->add_option("--peer-netns", peer_netns, "Watch the peers' end, too: their namespace (lab)")
       ->type_name("NAME");

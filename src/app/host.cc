@@ -41,6 +41,17 @@ Result<LiveHost> LiveHost::open(const std::string& netns) {
                   std::make_unique<TableNamesFile>(place)};
 }
 
+Result<HostLock> LiveHost::lock() const {
+  constexpr std::chrono::seconds patience{10};
+  std::optional<InsideNetns> inside;
+  if (!name.empty()) {
+    auto entered = InsideNetns::enter(netns);
+    if (!entered) return fail(std::move(entered.error()));
+    inside.emplace(std::move(*entered));
+  }
+  return HostLock::take(patience);
+}
+
 Result<Snapshot> LiveHost::snapshot() {
   auto now = kernel->snapshot();
   if (now && !name.empty()) now->host = name;
@@ -50,11 +61,14 @@ Result<Snapshot> LiveHost::snapshot() {
 Result<Snapshot> LiveHost::snapshot_with_segments(SegmentsFrom from) {
   auto now = snapshot();
   if (!now || from != SegmentsFrom::snapshot) return now;
+  if (shared_subnets(*now, SegmentsFrom::flat).empty()) return now;
+  // Every NIC with an address, not those of shared subnets alone: a NIC of another subnet may be on
+  // the same wire and answer, and one that a reply leaves by may not.
   std::vector<IfIndex> links;
-  for (const SharedSubnet& subnet : shared_subnets(*now, SegmentsFrom::flat)) {
-    for (const IfIndex link : subnet.segments.front()) {
-      if (std::ranges::find(links, link) == links.end()) links.push_back(link);
-    }
+  for (const Address& address : now->addresses) {
+    const Link* link = now->link(address.link);
+    if (address.local.family() != Family::v4 || link == nullptr || link->loopback()) continue;
+    if (std::ranges::find(links, link->index) == links.end()) links.push_back(link->index);
   }
   if (links.empty()) return now;
   auto inside = InsideNetns::enter(netns);
@@ -102,7 +116,24 @@ Result<Snapshot> read_host(const Options& options, const Policy& policy) {
   }
   auto text = read_input(options.snapshot);
   if (!text) return fail(std::move(text.error()));
-  return snapshot_from_json(*text, options.snapshot == "-" ? "stdin" : options.snapshot);
+  const std::string source = options.snapshot == "-" ? "stdin" : options.snapshot;
+  auto host = snapshot_from_json(*text, source);
+  if (!host) return host;
+  if (auto whole = check_whole(*host, source); !whole) return fail(std::move(whole.error()));
+  return host;
+}
+
+Result<void> check_whole(const Snapshot& host, const std::string& source) {
+  const bool rules =
+      std::ranges::any_of(host.rules, [](const Rule& rule) { return rule.family == Family::v4; });
+  const char* missing = host.links.empty()       ? "links"
+                        : host.addresses.empty() ? "addresses"
+                        : !rules                 ? "IPv4 rules"
+                                                 : nullptr;
+  if (missing == nullptr) return {};
+  return fail({ErrorKind::contradiction, 0, "read " + source,
+               fmt::format("it holds no {}: that is no host, but part of one", missing),
+               "nothing is concluded from a partial read; take the snapshot or the texts again"});
 }
 
 Result<void> check_peers(const Snapshot& host, const Policy& policy) {

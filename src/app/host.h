@@ -9,6 +9,7 @@
 
 #include "app/options.h"
 #include "diagnose/finding.h"
+#include "os/host_lock.h"
 #include "os/kernel_netlink.h"
 #include "os/memory_file.h"
 #include "os/netns.h"
@@ -25,15 +26,20 @@ struct LiveHost {
   std::unique_ptr<TableNamesFile> table_names;
 
   [[nodiscard]] static Result<LiveHost> open(const std::string& netns);
+  /// Held while the host is being changed.
+  [[nodiscard]] Result<HostLock> lock() const;
   /// Consistent, and named after the namespace where it has a name.
   [[nodiscard]] Result<Snapshot> snapshot();
   /// The same with the segments of shared subnets measured, when that is allowed and asked for.
-  /// `measured` is false where CAP_NET_RAW is missing.
+  /// Not measured where CAP_NET_RAW is missing.
   [[nodiscard]] Result<Snapshot> snapshot_with_segments(SegmentsFrom from);
 };
 
 /// For verbs that only read: --snapshot FILE ("-" = stdin) or the live host.
 [[nodiscard]] Result<Snapshot> read_host(const Options& options, const Policy& policy);
+
+/// A snapshot that no host can be (no link, no address, no rule) is a partial read: an error.
+[[nodiscard]] Result<void> check_whole(const Snapshot& host, const std::string& source);
 
 /// The whole file, or stdin for "-". Errors name it.
 [[nodiscard]] Result<std::string> read_input(const std::string& path);

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 
 #include "app/verbs.h"
 #include "text/printable.h"
@@ -58,6 +59,14 @@ int main(int argc, char** argv) {
   add_snapshot(app, options, run);
   add_import(app, options, run);
   add_lab(app, options, run);
+  const auto verbs = app.get_subcommands([](const CLI::App*) { return true; });
+  if (argc > 1 && argv[1][0] != '-' && std::ranges::none_of(verbs, [&](const CLI::App* verb) {
+        return verb->check_name(argv[1]);
+      })) {
+    fmt::print(stderr, "retour: no such verb: {}\n  retour --help lists them\n",
+               printable(argv[1]));
+    return exit_usage;
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& asked) {  // --help, --version

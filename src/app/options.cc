@@ -44,7 +44,7 @@ void Console::warn(std::string_view text) const {
 }
 
 int Console::fail(const Error& error) const {
-  fmt::print(stderr, "retour: {}\n", printable(error.message()));
+  fmt::print(stderr, "{}\n", wrap("retour: " + printable(error.message()), 2));
   if (!error.hint.empty()) fmt::print(stderr, "  {}\n", wrap(printable(error.hint), 2));
   return error.kind == ErrorKind::usage ? exit_usage : exit_failed;
 }

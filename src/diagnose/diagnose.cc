@@ -15,14 +15,16 @@ namespace {
 
 constexpr std::array gates{Conf::rp_filter, Conf::arp_ignore, Conf::arp_filter};
 
-bool same_peer_subnet(const SharedSubnet& subnet, const Ip& peer) {
-  return subnet.prefix.contains(peer);
+/// Tables that some rule looks up; what stands in others decides nothing.
+bool consulted(const Snapshot& now, TableId table) {
+  return std::ranges::any_of(now.rules, [&](const Rule& rule) {
+    return rule.action == RuleAction::lookup && rule.table == table;
+  });
 }
 
-/// A stand-in for "any peer in the subnet": the lowest address that is neither ours nor reached by
-/// anything more specific than the subnet itself.
-std::optional<Ip> generic_peer(const Snapshot& now, const SharedSubnet& subnet) {
-  const Prefix network = subnet.prefix;
+/// A stand-in for "any peer in the subnet": the lowest address that is not ours and that nothing
+/// more specific reaches than the subnet itself; where there is none, the lowest not ours.
+std::optional<Ip> generic_peer(const Snapshot& now, const Prefix& network) {
   std::set<std::uint32_t> ours;
   for (const Address& address : now.addresses) {
     if (address.local.family() == Family::v4) ours.insert(address.local.address.v4_bits());
@@ -30,25 +32,25 @@ std::optional<Ip> generic_peer(const Snapshot& now, const SharedSubnet& subnet) 
   std::vector<Prefix> inner;
   for (const Route& route : now.routes) {
     if (route.family() == Family::v4 && route.dst.length > network.length &&
-        network.contains(route.dst)) {
+        network.contains(route.dst) && consulted(now, route.table)) {
       inner.push_back(route.dst.network());
     }
   }
   const bool has_ends = network.length < 31;  // network and broadcast addresses
-  std::uint64_t candidate = network.address.v4_bits() + (has_ends ? 1U : 0U);
+  const std::uint64_t lowest = network.address.v4_bits() + (has_ends ? 1U : 0U);
   const std::uint64_t last = network.last().v4_bits() - (has_ends ? 1U : 0U);
-  while (candidate <= last) {
+  std::optional<Ip> second_best;
+  for (std::uint64_t candidate = lowest; candidate <= last;) {
     const Ip ip = Ip::v4(static_cast<std::uint32_t>(candidate));
-    if (const auto it =
-            std::ranges::find_if(inner, [&](const Prefix& p) { return p.contains(ip); });
-        it != inner.end()) {
-      candidate = std::uint64_t{it->last().v4_bits()} + 1;
-      continue;
-    }
-    if (!ours.contains(ip.v4_bits())) return ip;
-    ++candidate;
+    const bool own = ours.contains(ip.v4_bits());
+    const auto it = std::ranges::find_if(inner, [&](const Prefix& p) { return p.contains(ip); });
+    if (it == inner.end() && !own) return ip;
+    if (!own && !second_best) second_best = ip;
+    // Skipping a whole inner prefix must not skip the only address that is not ours.
+    candidate =
+        it != inner.end() && second_best ? std::uint64_t{it->last().v4_bits()} + 1 : candidate + 1;
   }
-  return std::nullopt;
+  return second_best;
 }
 
 bool gates_known(const Snapshot& now, const SharedSubnet& subnet) {
@@ -89,20 +91,27 @@ RoundTrip ask(const Snapshot& host, const Fib& fib, const Question& question) {
 
 std::vector<Question> questions(const Snapshot& now, const std::vector<SharedSubnet>& subnets,
                                 const Policy& policy) {
+  std::map<Prefix, std::optional<Ip>> generic;
   std::vector<Question> all;
   for (const SharedSubnet& subnet : subnets) {
-    std::vector<Ip> peers;
-    std::ranges::copy_if(policy.peers, std::back_inserter(peers), [&](const Ip& peer) {
+    std::vector<Ip> named;
+    std::ranges::copy_if(policy.peers, std::back_inserter(named), [&](const Ip& peer) {
       // A peer beyond every shared subnet is asked about from all of them.
-      return same_peer_subnet(subnet, peer) || std::ranges::none_of(subnets, [&](const auto& s) {
-               return same_peer_subnet(s, peer);
-             });
+      return subnet.prefix.contains(peer) ||
+             std::ranges::none_of(subnets, [&](const auto& s) { return s.prefix.contains(peer); });
     });
-    if (policy.peers.empty()) {
-      if (const auto generic = generic_peer(now, subnet)) peers.push_back(*generic);
-    }
+    std::set<Prefix> prefixes;
+    for (const auto& member : subnet.members) prefixes.insert(member.subnet);
     for (const auto& member : subnet.members) {
-      for (const Ip& peer : peers) all.push_back({&subnet, &member, peer});
+      for (const Ip& peer : named) all.push_back({&subnet, &member, peer});
+      if (!policy.peers.empty()) continue;
+      // Where prefixes overlap, one peer in each that this address takes for its own wire.
+      for (const Prefix& prefix : prefixes) {
+        if (!member.subnet.contains(prefix)) continue;
+        auto [it, fresh] = generic.try_emplace(prefix);
+        if (fresh) it->second = generic_peer(now, prefix);
+        if (it->second) all.push_back({&subnet, &member, *it->second});
+      }
     }
   }
   return all;
@@ -118,8 +127,9 @@ void ask_every_gate(const Snapshot& now, const std::vector<Question>& open,
     trips[places[i]] = ask(base, base_fib, open[i]);
     trips[places[i]].gates_known = false;
   }
-  for (int bits = 0; bits < 8; ++bits) {
-    const GateOutcome given{(bits >> 2) & 1, (bits >> 1) & 1, bits & 1, {}, {}};
+  // rp_filter 2 behaves as 0 here and is asked last, for hosts on which 0 cannot be.
+  for (int bits = 0; bits < 12; ++bits) {
+    const GateOutcome given{bits >> 2, (bits >> 1) & 1, bits & 1, {}, {}};
     const Snapshot host = assume(now, given);
     const Fib fib(host);
     for (std::size_t i = 0; i < open.size(); ++i) {
@@ -133,7 +143,8 @@ void ask_every_gate(const Snapshot& now, const std::vector<Question>& open,
       outcome.cause = trip.cause;
       auto& outcomes = trips[places[i]].outcomes;
       const bool known = std::ranges::any_of(outcomes, [&](const GateOutcome& o) {
-        return o.rp_filter == outcome.rp_filter && o.arp_ignore == outcome.arp_ignore &&
+        const bool loose = outcome.rp_filter == 2 && o.rp_filter == 0;
+        return (loose || o.rp_filter == outcome.rp_filter) && o.arp_ignore == outcome.arp_ignore &&
                o.arp_filter == outcome.arp_filter;
       });
       if (!known) outcomes.push_back(outcome);
@@ -143,7 +154,10 @@ void ask_every_gate(const Snapshot& now, const std::vector<Question>& open,
 
 }  // namespace
 
-std::vector<SharedSubnet> shared_subnets(const Snapshot& now, SegmentsFrom from) {
+namespace {
+
+/// Subnets of equal or overlapping prefixes, each under its shortest.
+std::vector<SharedSubnet> by_overlap(const Snapshot& now) {
   std::map<Prefix, SharedSubnet> by_prefix;
   for (const Address& address : now.addresses) {
     const Link* link = now.link(address.link);
@@ -153,33 +167,63 @@ std::vector<SharedSubnet> shared_subnets(const Snapshot& now, SegmentsFrom from)
     }
     SharedSubnet& subnet = by_prefix[address.subnet()];
     subnet.prefix = address.subnet();
-    subnet.members.push_back({address.link, address.local.address, address.secondary()});
+    subnet.members.push_back(
+        {address.link, address.local.address, address.subnet(), address.secondary()});
   }
-  std::vector<SharedSubnet> shared;
-  for (auto& [prefix, subnet] : by_prefix) {
-    Segment links;
-    for (const auto& member : subnet.members) {
-      if (std::ranges::find(links, member.link) == links.end()) links.push_back(member.link);
+  std::vector<SharedSubnet> groups;
+  for (auto& [prefix, subnet] : by_prefix) {  // in order: what contains comes before its parts
+    if (!groups.empty() && groups.back().prefix.contains(prefix)) {
+      auto& members = groups.back().members;
+      members.insert(members.end(), subnet.members.begin(), subnet.members.end());
+    } else {
+      groups.push_back(std::move(subnet));
     }
+  }
+  return groups;
+}
+
+Segment links_of(const SharedSubnet& subnet) {
+  Segment links;
+  for (const auto& member : subnet.members) {
+    if (std::ranges::find(links, member.link) == links.end()) links.push_back(member.link);
+  }
+  return links;
+}
+
+bool holds(const Segment& segment, IfIndex link) {
+  return std::ranges::find(segment, link) != segment.end();
+}
+
+/// The measured segments that members are on, whole: a NIC of another subnet on the same wire hears
+/// what they hear. A link that nobody could measure stands alone.
+std::vector<Segment> measured_for(const Segment& links, const std::vector<Segment>& measured) {
+  std::vector<Segment> segments;
+  for (const Segment& segment : measured) {
+    if (std::ranges::any_of(links, [&](IfIndex link) { return holds(segment, link); })) {
+      segments.push_back(segment);
+    }
+  }
+  for (const IfIndex link : links) {
+    if (std::ranges::none_of(segments, [&](const Segment& s) { return holds(s, link); })) {
+      segments.push_back({link});
+    }
+  }
+  return segments;
+}
+
+}  // namespace
+
+std::vector<SharedSubnet> shared_subnets(const Snapshot& now, SegmentsFrom from) {
+  std::vector<SharedSubnet> shared;
+  for (SharedSubnet& subnet : by_overlap(now)) {
+    const Segment links = links_of(subnet);
     if (links.size() < 2) continue;
     if (from != SegmentsFrom::snapshot) subnet.segments_known = SegmentsKnown::told;
     if (from == SegmentsFrom::rails) {
       for (const IfIndex link : links) subnet.segments.push_back({link});
     } else if (from == SegmentsFrom::snapshot && now.segments) {
       subnet.segments_known = SegmentsKnown::measured;
-      for (const Segment& measured : *now.segments) {
-        Segment part;
-        std::ranges::copy_if(links, std::back_inserter(part), [&](IfIndex link) {
-          return std::ranges::find(measured, link) != measured.end();
-        });
-        if (!part.empty()) subnet.segments.push_back(std::move(part));
-      }
-      for (const IfIndex link : links) {  // a link that nobody could measure stands alone
-        const bool placed = std::ranges::any_of(subnet.segments, [&](const Segment& segment) {
-          return std::ranges::find(segment, link) != segment.end();
-        });
-        if (!placed) subnet.segments.push_back({link});
-      }
+      subnet.segments = measured_for(links, *now.segments);
     } else {
       subnet.segments.push_back(links);
     }
@@ -215,6 +259,7 @@ Diagnosis diagnose(const Snapshot& now, const Policy& policy) {
 
   const CheckInput input{now, diagnosis.subnets, diagnosis.round_trips};
   check_doors(input, diagnosis.findings);
+  check_duplicates(input, diagnosis.findings);
   check_leftovers(input, diagnosis.findings);
   check_unknowns(input, diagnosis.findings);
   std::ranges::stable_sort(diagnosis.findings, {}, &Finding::severity);

@@ -30,14 +30,16 @@ struct Finding {
 /// How far to trust SharedSubnet::segments.
 enum class SegmentsKnown : std::uint8_t { assumed, told, measured };
 
-/// Addresses of one prefix that sit on two or more links: where doors can be mixed up.
+/// Addresses of one prefix, or of prefixes that overlap, on two or more links: where doors can be
+/// mixed up.
 struct SharedSubnet {
   struct Member {
     IfIndex link{};
     Ip address{};
+    Prefix subnet;  ///< its own; may be longer than the prefix of the whole
     bool secondary{};
   };
-  Prefix prefix;
+  Prefix prefix;                  ///< the shortest that a member has
   std::vector<Member> members;    ///< in the snapshot's order of addresses
   std::vector<Segment> segments;  ///< the members' links by broadcast domain
   SegmentsKnown segments_known{};

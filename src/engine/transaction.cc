@@ -13,22 +13,22 @@ namespace {
 
 /// Changes that may stand in one batch: the next kind starts only when all of the last were taken.
 std::size_t phase(const Change& change) {
-  return change.operation.index() == Change{DeleteRoute{}, {}}.operation.index() ? 4
-         : std::holds_alternative<AddRoute>(change.operation)                    ? 0
-         : std::holds_alternative<AddRule>(change.operation)                     ? 1
-         : std::holds_alternative<SetConf>(change.operation)                     ? 2
-                                                                                 : 3;
+  return std::holds_alternative<DeleteRoute>(change.operation) ? 4
+         : std::holds_alternative<AddRoute>(change.operation)  ? 0
+         : std::holds_alternative<AddRule>(change.operation)   ? 1
+         : std::holds_alternative<SetConf>(change.operation)   ? 2
+                                                               : 3;
 }
+
+bool gone_already(const Error& error) { return error.errnum == ENOENT || error.errnum == ESRCH; }
 
 /// Takes back `done`, last first; what the kernel refuses is told.
 std::string take_back(Kernel& kernel, const std::vector<Change>& done) {
-  std::vector<Change> inverses;
-  for (auto it = done.rbegin(); it != done.rend(); ++it) inverses.push_back(inverse(*it));
-  if (inverses.empty()) return "nothing was changed";
-  const auto outcomes = kernel.apply(inverses);
+  if (done.empty()) return "nothing was changed";
+  const auto outcomes = kernel.apply(inverses(done));
   std::string stuck;
   for (const auto& error : outcomes) {
-    if (error) stuck += (stuck.empty() ? "" : "; ") + error->message();
+    if (error && !gone_already(*error)) stuck += (stuck.empty() ? "" : "; ") + error->message();
   }
   if (stuck.empty()) return "everything done before it was taken back";
   return "COULD NOT BE TAKEN BACK: " + stuck;
@@ -39,22 +39,35 @@ Error with_outcome(Error error, const std::string& outcome) {
   return error;
 }
 
-const ConfRecord* remembered(const std::vector<ConfRecord>& records, const Link& link, Conf conf) {
-  const auto it = std::ranges::find_if(records, [&](const ConfRecord& record) {
-    return record.conf == conf &&
-           (record.mac.empty() ? record.link_name == link.name : record.mac == link.mac);
-  });
-  return it != records.end() ? &*it : nullptr;
+/// The NIC of a record: by MAC and name, else by a MAC that only one link has, else by name. A
+/// bridge or bond shares the MAC of a port, and a MAC can be changed: neither alone will do.
+const Link* link_of(const ConfRecord& record, const Snapshot& host) {
+  const Link* by_mac = nullptr;
+  std::size_t bearers = 0;
+  for (const Link& link : host.links) {
+    if (record.mac.empty() || link.mac != record.mac) continue;
+    if (link.name == record.link_name) return &link;
+    by_mac = &link;
+    ++bearers;
+  }
+  return bearers == 1 ? by_mac : host.link(record.link_name);
 }
 
-/// The memory as it must be before the first sysctl is written: the oldest value known wins.
+/// The memory as it must be before the first sysctl is written. The oldest value known wins, unless
+/// someone set another one since.
 std::vector<ConfRecord> with_originals(std::vector<ConfRecord> records, const Plan& plan) {
   for (const Change& change : plan.changes) {
     const auto* set = std::get_if<SetConf>(&change.operation);
-    if (set == nullptr) continue;
-    const Link* link = plan.rehearsed.link(set->link);
-    if (link == nullptr || remembered(records, *link, set->conf) != nullptr) continue;
-    records.push_back({set->link_name, link->mac, set->conf, set->before, set->after});
+    const Link* link = set != nullptr ? plan.rehearsed.link(set->link) : nullptr;
+    if (link == nullptr) continue;
+    const auto known = std::ranges::find_if(records, [&](const ConfRecord& record) {
+      return record.conf == set->conf && link_of(record, plan.rehearsed) == link;
+    });
+    if (known == records.end()) {
+      records.push_back({set->link_name, link->mac, set->conf, set->before, set->after});
+    } else if (set->before != known->ours) {
+      known->original = set->before;
+    }
   }
   return records;
 }
@@ -65,7 +78,7 @@ Result<Applied> carry_out(const Plan& plan, const Policy& policy, Kernel& kernel
   auto remembered_before = memory.load();
   if (!remembered_before) return fail(std::move(remembered_before.error()));
   const auto records = with_originals(*remembered_before, plan);
-  const bool sysctls = records.size() != remembered_before->size();
+  const bool sysctls = records != *remembered_before;
   if (sysctls) {
     if (auto stored = memory.store(records); !stored) return fail(std::move(stored.error()));
   }
@@ -89,9 +102,11 @@ Result<Applied> carry_out(const Plan& plan, const Policy& policy, Kernel& kernel
     for (std::size_t i = 0; i < outcomes.size(); ++i) {
       if (!outcomes[i]) {
         done.push_back(*(first + static_cast<std::ptrdiff_t>(i)));
-      } else if (!failure) {
-        failure = outcomes[i];
+        continue;
       }
+      // An answer that got lost may have been a yes: taken back as well.
+      if (outcomes[i]->errnum == ENOBUFS) done.push_back(*(first + static_cast<std::ptrdiff_t>(i)));
+      if (!failure) failure = outcomes[i];
     }
     if (failure) return give_up(std::move(*failure));
     first = last;
@@ -118,39 +133,40 @@ Result<Undone> undo(Kernel& kernel, Memory& memory) {
   auto records = memory.load();
   if (!records) return fail(std::move(records.error()));
   Undone undone;
-  // Sysctls first: while the rules still stand, an ARP gate that opens again loses nothing.
-  std::vector<Change> changes;
+  std::vector<Change> sysctls;
+  std::vector<ConfRecord> kept;  // what could not be restored stays remembered
   for (const ConfRecord& record : *records) {
-    const auto it = std::ranges::find_if(now->links, [&](const Link& link) {
-      return record.mac.empty() ? link.name == record.link_name : link.mac == record.mac;
-    });
-    if (it == now->links.end()) {
-      undone.left_alone.push_back(
-          fmt::format("{} of {}: that NIC is gone", info(record.conf).name, record.link_name));
-      continue;
-    }
-    const auto value = it->conf.get(record.conf);
-    if (value != record.ours) {
+    const Link* link = link_of(record, *now);
+    const auto value = link != nullptr ? link->conf.get(record.conf) : std::nullopt;
+    if (link == nullptr) {
+      undone.left_alone.push_back(fmt::format("{} of {}: that NIC is not here now",
+                                              info(record.conf).name, record.link_name));
+      kept.push_back(record);
+    } else if (value == record.ours) {
+      sysctls.push_back(
+          {SetConf{link->index, link->name, record.conf, record.ours, record.original},
+           "as it was before retour"});
+    } else if (value != record.original) {
       undone.left_alone.push_back(
           fmt::format("{} of {} is {}, not the {} that retour gave it: someone else's now",
-                      info(record.conf).name, it->name, value.value_or(-1), record.ours));
-      continue;
-    }
-    changes.push_back({SetConf{it->index, it->name, record.conf, record.ours, record.original},
-                       "as it was before retour"});
-  }
-  for (Change& change : removal(*now)) changes.push_back(std::move(change));
-  const auto outcomes = kernel.apply(changes);
-  std::optional<Error> failure;
-  for (const auto& outcome : outcomes) {
-    // Gone meanwhile is what we wanted.
-    if (outcome && outcome->errnum != ENOENT && outcome->errnum != ESRCH && !failure) {
-      failure = outcome;
+                      info(record.conf).name, link->name, value.value_or(-1), record.ours));
     }
   }
-  if (failure) return fail(std::move(*failure));
-  if (auto stored = memory.store({}); !stored) return fail(std::move(stored.error()));
-  undone.changes = changes.size();
+  // Sysctls first: while the rules still stand, an ARP gate that opens again loses nothing.
+  std::vector<Change> objects = removal(*now);
+  for (const auto* phase : {&sysctls, &objects}) {
+    const auto outcomes = kernel.apply(*phase);
+    for (const auto& outcome : outcomes) {
+      if (!outcome || gone_already(*outcome)) continue;
+      return fail(with_outcome(*outcome, phase == &sysctls
+                                             ? "rules and routes were left as they are; mend this "
+                                               "and undo again"
+                                             : "what could be removed is gone; undo again"));
+    }
+  }
+  if (auto stored = memory.store(kept); !stored) return fail(std::move(stored.error()));
+  undone.changes = sysctls.size() + objects.size();
+  undone.complete = kept.empty();
   return undone;
 }
 

@@ -27,6 +27,7 @@ struct Applied {
 
 struct Undone {
   std::size_t changes{};
+  bool complete{true};  ///< false: a sysctl of a NIC that is away is still remembered
   std::vector<std::string>
       left_alone;  ///< sysctls that someone else changed since, a sentence each
 };

@@ -52,6 +52,10 @@ class Fib {
   };
   [[nodiscard]] Lookup input(const Flow& flow, bool arp, Heard& heard) const;
 
+  /// Where the tables send a packet received on flow.iif that is not for this host, its source not
+  /// judged. REQUIRES: flow.iif
+  [[nodiscard]] Lookup forward(const Flow& flow) const;
+
   /// fib_lookup(): rules and tables alone, no source checks. `flow.iif` unset means `lo`. Appends
   /// to `steps` when given.
   [[nodiscard]] Decision decide(const Flow& flow, std::vector<Step>* steps = nullptr) const;

@@ -54,6 +54,15 @@ Verdict Fib::validate_source(const Flow& packet, IfIndex link, const Ip& reply_f
   return filter == 1 ? Verdict::rp_filter : Verdict::unicast;
 }
 
+Lookup Fib::forward(const Flow& flow) const {
+  Lookup lookup;
+  lookup.flow = flow;
+  const Decision decision = decide(flow, &lookup.steps);
+  finish(lookup, decision);
+  if (decision.errnum == 0) select_leg(lookup, decision);
+  return lookup;
+}
+
 Lookup Fib::input(const Flow& flow, bool arp) const { return input(flow, arp, nullptr); }
 
 Lookup Fib::input(const Flow& flow, bool arp, Heard& heard) const {

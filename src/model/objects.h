@@ -130,6 +130,7 @@ struct Route {
       other;  ///< metrics (MTU, advmss, …), encap, realms, expiry: as they came
 
   [[nodiscard]] Family family() const { return dst.family(); }
+  [[nodiscard]] bool ours() const { return protocol == protocol_retour; }
   friend bool operator==(const Route&, const Route&) = default;
 };
 

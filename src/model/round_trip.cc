@@ -28,6 +28,21 @@ bool carries(const Snapshot& snapshot, IfIndex index) {
   return link != nullptr && link->up() && link->carrier();
 }
 
+/// A port hands what it receives to its master; a VRF member keeps it.
+bool enslaved(const Snapshot& snapshot, IfIndex index) {
+  const Link* link = snapshot.link(index);
+  if (link == nullptr || link->master.value == 0) return false;
+  const Link* master = snapshot.link(link->master);
+  return master == nullptr || master->kind != "vrf";
+}
+
+/// Why a link is deaf to ARP whatever the gates say.
+Cause deaf(const Snapshot& snapshot, IfIndex index) {
+  if (!carries(snapshot, index)) return Cause::link_down;
+  if (enslaved(snapshot, index)) return Cause::enslaved;
+  return snapshot.link(index)->noarp() ? Cause::noarp : Cause::none;
+}
+
 /// inet_confirm_addr() of arp_ignore(): does the mode tell `link` to ignore a request for `target`?
 bool ignores(const Fib& fib, IfIndex link, const Ip& sender, const Ip& target) {
   const auto& addresses = fib.snapshot().addresses;
@@ -72,10 +87,8 @@ ArpReception hear_arp(const Fib& fib, IfIndex link, const Ip& sender, const Ip& 
                       Fib::Heard& heard, const Lookup& filter_route) {
   ArpReception reception;
   reception.link = link;
-  if (!carries(fib.snapshot(), link)) {
-    reception.silent_because = Cause::link_down;
-    return reception;
-  }
+  reception.silent_because = deaf(fib.snapshot(), link);
+  if (reception.silent_because != Cause::none) return reception;
   const Lookup route = fib.input(arp_flow(sender, target, link), true, heard);
   if (route.verdict != Verdict::local) {
     reception.silent_because = cause_of(route);
@@ -142,6 +155,14 @@ const Segment& segment_of(IfIndex link, const std::vector<Segment>& segments) {
   return it != segments.end() ? *it : none;
 }
 
+/// Known to be on another wire than `segment`: by what was told, else by what was measured.
+bool elsewhere(const Snapshot& snapshot, IfIndex link, const Segment& segment,
+               const std::vector<Segment>& segments) {
+  const Segment& told = segment_of(link, segments);
+  if (!told.empty()) return &told != &segment;
+  return snapshot.segments && !segment_of(link, *snapshot.segments).empty();
+}
+
 void lose(RoundTrip& trip, Cause cause) {
   trip.verdict = DoorVerdict::lost;
   trip.cause = cause;
@@ -156,11 +177,22 @@ std::string_view name(DoorVerdict verdict) {
 }
 
 std::string_view name(Cause cause) {
-  static constexpr std::array<std::string_view, 10> names{
-      "none",       "flux",          "wrong-route", "rp_filter", "arp_filter",
-      "arp_ignore", "wrong-segment", "no-route",    "link-down", "martian"};
+  static constexpr std::array<std::string_view, 12> names{
+      "none",          "flux",     "wrong-route", "rp_filter", "arp_filter", "arp_ignore",
+      "wrong-segment", "enslaved", "noarp",       "no-route",  "link-down",  "martian"};
   static_assert(names.size() == static_cast<std::size_t>(Cause::martian) + 1);
   return names[static_cast<std::size_t>(cause)];
+}
+
+std::vector<IfIndex> arp_answerers(const Fib& fib, const Ip& sender, const Ip& target,
+                                   const Segment& links) {
+  Fib::Heard heard;
+  const Lookup filter_route = fib.output(reply_flow(target, sender, 0));
+  std::vector<IfIndex> answering;
+  for (const IfIndex link : links) {
+    if (hear_arp(fib, link, sender, target, heard, filter_route).answers) answering.push_back(link);
+  }
+  return answering;
 }
 
 RoundTrip round_trip(const Snapshot& snapshot, const Fib& fib, const Ip& local, IfIndex link,
@@ -180,8 +212,8 @@ RoundTrip round_trip(const Snapshot& snapshot, const Fib& fib, const Ip& local, 
     return fib.input(flow);
   };
   trip.request = request_on(link);
-  if (!carries(snapshot, link)) {
-    lose(trip, Cause::link_down);
+  if (const Cause cause = deaf(snapshot, link); cause != Cause::none) {
+    lose(trip, cause);
     return trip;
   }
   if (const auto sender = asker(snapshot, local, link, peer)) {
@@ -213,8 +245,7 @@ RoundTrip round_trip(const Snapshot& snapshot, const Fib& fib, const Ip& local, 
     lose(trip, Cause::link_down);
     return trip;
   }
-  const auto& door = segment_of(trip.reply.link, segments);
-  if (!trip.reply.gateway && &door != &segment && !door.empty()) {
+  if (!trip.reply.gateway && elsewhere(snapshot, trip.reply.link, segment, segments)) {
     lose(trip, Cause::wrong_segment);
     return trip;
   }

@@ -32,6 +32,8 @@ enum class Cause : std::uint8_t {
   arp_filter,
   arp_ignore,
   wrong_segment,  ///< the reply leaves on-link by a link whose segment the peer is not on
+  enslaved,       ///< the link is a port of a bridge or bond: what arrives is the master's
+  noarp,          ///< ARP is off on the link (IFF_NOARP)
   no_route,       ///< no usable route back (also unreachable, prohibit, blackhole)
   link_down,
   martian,
@@ -75,6 +77,10 @@ struct RoundTrip {
   /// packets).
   std::vector<GateOutcome> outcomes;
 };
+
+/// Which of `links` answer when `sender` asks for `target` by ARP (arp_process()).
+[[nodiscard]] std::vector<IfIndex> arp_answerers(const Fib& fib, const Ip& sender, const Ip& target,
+                                                 const Segment& links);
 
 /// REQUIRES: `local` is an IPv4 address of `snapshot` on `link`. `segments` are the links of the
 /// address's subnet by broadcast domain, `link` in one of them; the peer is taken to be on that

@@ -65,6 +65,7 @@ struct Rule {
   std::uint8_t protocol{};
   std::vector<RawAttribute> other;  ///< realms and attributes newer than this program
 
+  [[nodiscard]] bool ours() const { return protocol == protocol_retour; }
   friend bool operator==(const Rule&, const Rule&) = default;
 };
 

@@ -126,7 +126,7 @@ Result<void> NetlinkKernel::write_conf(const SetConf& change) {
   NetlinkRequest request(RTM_GETLINK, 0);
   request.extra<ifinfomsg>().ifi_index = static_cast<int>(change.link.value);
   std::vector<Link> links;
-  const auto asked = requests_.ask(
+  auto asked = requests_.ask(
       request, "", [&](const NetlinkMessage& message) { return decode_link(message, links); });
   if (!asked) return asked;
   // A name can pass from one NIC to another between the plan and its execution.

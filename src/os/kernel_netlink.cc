@@ -55,7 +55,7 @@ Result<bool> dump_links(NetlinkSocket& socket, std::vector<Link>& links) {
   NetlinkRequest request(RTM_GETLINK, 0);
   request.extra<ifinfomsg>();
   mnl_attr_put_u32(request.header(), IFLA_EXT_MASK, filter_skip_stats);
-  const auto whole = dump(socket, request, "read links", decode_link, links);
+  auto whole = dump(socket, request, "read links", decode_link, links);
   // Kernels before 6.9 dump by hash.
   if (!std::ranges::is_sorted(links, {}, &Link::index)) std::ranges::sort(links, {}, &Link::index);
   return whole;

@@ -115,7 +115,7 @@ Error corrupt(const std::string& path, std::string why) {
 
 }  // namespace
 
-MemoryFile::MemoryFile(std::string base, std::string key)
+MemoryFile::MemoryFile(std::string base, const std::string& key)
     : base_(std::move(base)), directory_(base_ + "/" + key), path_(directory_ + "/conf.json") {}
 
 std::string MemoryFile::key_of(const Netns& netns) { return fmt::format("{:x}", netns.cookie()); }

@@ -15,7 +15,7 @@ class MemoryFile final : public Memory {
  public:
   /// BASE/KEY/conf.json; both directories are made when there is something to remember and removed,
   /// if empty, when there is not. The parent of `base` must exist.
-  MemoryFile(std::string base, std::string key);
+  MemoryFile(std::string base, const std::string& key);
 
   [[nodiscard]] static std::string default_base() { return "/run/retour"; }
   /// One key a namespace: its cookie.

@@ -86,6 +86,13 @@ Change inverse(const Change& change) {
   return back;
 }
 
+std::vector<Change> inverses(std::span<const Change> done) {
+  std::vector<Change> list;
+  list.reserve(done.size());
+  for (std::size_t i = done.size(); i > 0; --i) list.push_back(inverse(done[i - 1]));
+  return list;
+}
+
 Snapshot rehearse(Snapshot now, std::span<const Change> changes) {
   for (const Change& change : changes) {
     std::visit(Overloaded{

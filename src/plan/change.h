@@ -39,6 +39,8 @@ struct Change {
 };
 
 [[nodiscard]] Change inverse(const Change& change);
+/// What takes `done` back: the inverse of each, last first.
+[[nodiscard]] std::vector<Change> inverses(std::span<const Change> done);
 
 /// The snapshot after the changes, as the kernel would have it (order of rules and of routes of one
 /// prefix included). Deleting what is not there changes nothing.

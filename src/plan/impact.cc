@@ -18,28 +18,60 @@ namespace {
 struct InPlay {
   std::set<Prefix> destinations{Prefix::all(Family::v4)};
   std::set<Prefix> sources{Prefix::all(Family::v4)};  ///< for forwarded packets
-  /// Flows that differ in what else rules select by, one that meets each rule. Pairs of rules need
-  /// no flow of their own: the first that matches decides, and that rule's own flow shows it.
-  std::vector<Flow> sent{Flow{}};
+  std::vector<const Rule*> foreign;
+  std::vector<Flow> sent;
   std::vector<Flow> forwarded;
 };
 
-bool selects(const Flow& flow) {
-  return flow.mark != 0 || flow.tos != 0 || flow.ip_proto != 0 || flow.sport != 0 ||
-         flow.dport != 0 || flow.uid != 0;
+bool same_selectors(const Flow& a, const Flow& b) {
+  return a.mark == b.mark && a.tos == b.tos && a.ip_proto == b.ip_proto && a.sport == b.sport &&
+         a.dport == b.dport && a.uid == b.uid && a.iif == b.iif;
 }
 
-/// A flow that meets the selectors of `rule` other than its addresses.
-Flow meeting(const Rule& rule, const Snapshot& host) {
-  Flow flow;
-  if (rule.fwmask != 0) flow.mark = rule.fwmark & rule.fwmask;
-  flow.tos = rule.dscp ? static_cast<std::uint8_t>(*rule.dscp << 2U) : rule.tos;
-  flow.ip_proto = rule.ip_proto;
+void add(std::vector<Flow>& flows, const Flow& flow) {
+  if (std::ranges::none_of(flows, [&](const Flow& f) { return same_selectors(f, flow); })) {
+    flows.push_back(flow);
+  }
+}
+
+/// `flow` changed to meet the selectors of `rule` other than its addresses.
+Flow meeting(const Rule& rule, Flow flow, const Snapshot& host) {
+  if (rule.fwmask != 0) flow.mark = (flow.mark & ~rule.fwmask) | (rule.fwmark & rule.fwmask);
+  if (rule.dscp) flow.tos = static_cast<std::uint8_t>(*rule.dscp << 2U);
+  if (rule.tos != 0) flow.tos = rule.tos;
+  if (rule.ip_proto != 0) flow.ip_proto = rule.ip_proto;
   if (rule.sport) flow.sport = rule.sport->first;
   if (rule.dport) flow.dport = rule.dport->first;
   if (rule.uid) flow.uid = rule.uid->first;
   const Link* link = host.link(rule.iif);
   if (link != nullptr && !link->loopback()) flow.iif = link->index;
+  return flow;
+}
+
+/// The smallest value of a selector that no rule asks for.
+template <class Value, class Asks>
+Value outside(const std::vector<const Rule*>& rules, Asks asks) {
+  Value value{};
+  while (std::ranges::any_of(rules, [&](const Rule* rule) { return asks(*rule, value); })) {
+    if (++value == 0) break;  // every value is asked for
+  }
+  return value;
+}
+
+/// A flow that meets no rule's other selectors: neither user 0 nor mark 0 need be such.
+Flow outsider(const std::vector<const Rule*>& rules) {
+  Flow flow;
+  flow.mark = outside<std::uint32_t>(rules, [](const Rule& rule, std::uint32_t v) {
+    return rule.fwmask != 0 && ((rule.fwmark ^ v) & rule.fwmask) == 0;
+  });
+  flow.uid = outside<std::uint32_t>(
+      rules, [](const Rule& rule, std::uint32_t v) { return rule.uid && rule.uid->contains(v); });
+  flow.sport = outside<std::uint16_t>(rules, [](const Rule& rule, std::uint16_t v) {
+    return rule.sport && rule.sport->contains(v);
+  });
+  flow.dport = outside<std::uint16_t>(rules, [](const Rule& rule, std::uint16_t v) {
+    return rule.dport && rule.dport->contains(v);
+  });
   return flow;
 }
 
@@ -50,23 +82,41 @@ void collect(const Snapshot& host, InPlay& play) {
   for (const Rule& rule : host.rules) {
     if (rule.family != Family::v4) continue;
     if (rule.to) play.destinations.insert(rule.to->network());
-    if (rule.protocol == protocol_retour) continue;
+    if (rule.ours()) continue;
     if (rule.from) play.sources.insert(rule.from->network());
-    const Flow flow = meeting(rule, host);
-    if (flow.iif) {
-      play.forwarded.push_back(flow);
-    } else if (selects(flow)) {
-      play.sent.push_back(flow);
+    play.foreign.push_back(&rule);
+  }
+}
+
+/// Flows that differ in what rules select by besides addresses: one that meets each rule and one
+/// that meets none. Pairs of rules need none of their own: the first that matches decides, and that
+/// rule's own flow shows it.
+void make_flows(const Snapshot& host, InPlay& play) {
+  for (const Flow& base : {Flow{}, outsider(play.foreign)}) {
+    add(play.sent, base);
+    for (const Rule* rule : play.foreign) {
+      const Flow flow = meeting(*rule, base, host);
+      add(flow.iif ? play.forwarded : play.sent, flow);
+    }
+    // Links that no rule names are alike to the tables: one that forwards stands for them.
+    for (const Link& link : host.links) {
+      const bool named = std::ranges::any_of(
+          play.foreign, [&](const Rule* rule) { return rule->iif == link.name; });
+      if (named || link.loopback()) continue;
+      Flow flow = base;
+      flow.iif = link.index;
+      if (link.conf.get(Conf::forwarding).value_or(0) == 0) continue;
+      for (const Rule* rule : play.foreign) {
+        if (rule->iif.empty()) add(play.forwarded, meeting(*rule, flow, host));
+      }
+      add(play.forwarded, flow);
+      break;
     }
   }
-  // Links that no rule names are alike to the rules: one that forwards stands for them.
-  for (const Link& link : host.links) {
-    if (link.conf.get(Conf::forwarding).value_or(0) == 0 || link.loopback()) continue;
-    Flow flow;
-    flow.iif = link.index;
-    play.forwarded.push_back(flow);
-    break;
-  }
+  std::erase_if(play.forwarded, [&](const Flow& flow) {
+    const Link* link = host.link(*flow.iif);
+    return link == nullptr || link->conf.get(Conf::forwarding).value_or(0) == 0;
+  });
 }
 
 /// An address in `outer` and in no longer prefix of `all`; nothing when those fill it.
@@ -97,19 +147,23 @@ Impact impact(const Snapshot& before, const Snapshot& after, std::span<const Sha
     if (address.local.family() == Family::v4) senders.emplace_back(address.local.address);
   }
   collect(after, play);
-  // Cured are flows of an address in our care to its subnet, as long as main decided them: a rule
-  // that someone else made for them is policy, not the disease.
+  make_flows(before, play);
+  // Cured are flows of an address in our care to a subnet in our care that now take the address's
+  // own door, as long as main decided them: a rule that someone else made for them is policy.
   const auto expected = [&](const std::optional<Ip>& source, const Prefix& destinations,
-                            const Lookup& old_way) {
-    const bool by_policy =
-        old_way.table.value != 0 && old_way.table != table_main && old_way.table != table_default &&
-        std::ranges::none_of(before.rules, [&](const Rule& rule) {
-          return rule.protocol == protocol_retour && rule.priority == old_way.rule_priority;
-        });
-    return source && !by_policy && std::ranges::any_of(cured, [&](const SharedSubnet& subnet) {
-             return subnet.prefix.contains(destinations) &&
-                    std::ranges::find(subnet.members, *source, &SharedSubnet::Member::address) !=
-                        subnet.members.end();
+                            const Lookup& old_way, const Lookup& new_way) {
+    const bool by_policy = old_way.table.value != 0 && old_way.table != table_main &&
+                           old_way.table != table_default &&
+                           std::ranges::none_of(before.rules, [&](const Rule& rule) {
+                             return rule.ours() && rule.priority == old_way.rule_priority;
+                           });
+    const bool to_cared = std::ranges::any_of(
+        cured, [&](const SharedSubnet& subnet) { return subnet.prefix.contains(destinations); });
+    return source && !by_policy && to_cared &&
+           std::ranges::any_of(cured, [&](const SharedSubnet& subnet) {
+             return std::ranges::any_of(subnet.members, [&](const SharedSubnet::Member& member) {
+               return member.address == *source && member.link == new_way.link;
+             });
            });
   };
   const Fib was(before);
@@ -118,11 +172,11 @@ Impact impact(const Snapshot& before, const Snapshot& after, std::span<const Sha
   const auto compare = [&](const std::optional<Ip>& source, const Prefix& destinations,
                            const Flow& flow) {
     ++impact.classes;
-    Lookup old_way = flow.iif ? was.input(flow) : was.output(flow);
-    Lookup new_way = flow.iif ? is.input(flow) : is.output(flow);
+    Lookup old_way = flow.iif ? was.forward(flow) : was.output(flow);
+    Lookup new_way = flow.iif ? is.forward(flow) : is.output(flow);
     // What is delivered here is for diagnose(); this is about where packets go.
     if (same_way(old_way, new_way) || (flow.iif && old_way.verdict == Verdict::local)) return;
-    const bool cure = !flow.iif && expected(source, destinations, old_way);
+    const bool cure = !flow.iif && expected(source, destinations, old_way, new_way);
     impact.changed.push_back({source, destinations, std::move(old_way), std::move(new_way), cure});
   };
   for (const Prefix& destinations : play.destinations) {

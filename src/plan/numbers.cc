@@ -9,10 +9,6 @@ namespace retour {
 
 namespace {
 
-bool ours(const Rule& rule) {
-  return rule.protocol == protocol_retour && rule.family == Family::v4;
-}
-
 bool unconditional(const Rule& rule, TableId table) {
   Rule plain;
   plain.priority = rule.priority;
@@ -29,7 +25,7 @@ std::optional<std::uint32_t> priority_of(const Snapshot& now, TableId table) {
 
 bool foreign_between(const Snapshot& now, std::uint32_t first, std::uint32_t last) {
   return std::ranges::any_of(now.rules, [&](const Rule& rule) {
-    return rule.family == Family::v4 && !ours(rule) && rule.priority >= first &&
+    return rule.family == Family::v4 && !rule.ours() && rule.priority >= first &&
            rule.priority <= last;
   });
 }
@@ -66,7 +62,10 @@ tl::expected<Numbers, std::string> Numbers::choose(const Snapshot& now,
   };
   // Tables: what a link of ours has stays; everything else that exists or has a name is taken.
   numbers.taken_tables_ = {TableId{0}, TableId{252}, table_default, table_main, table_local};
-  for (const auto& [id, name] : now.table_names) numbers.taken_tables_.insert(id);
+  for (const auto& [id, name] : now.table_names) {
+    // Our own names may be of another namespace that shares /etc; they take nothing.
+    if (!name.starts_with("retour-")) numbers.taken_tables_.insert(id);
+  }
   for (const Route& route : now.routes) {
     numbers.taken_tables_.insert(route.table);
     const bool door = route.protocol == protocol_retour && route.next_hops.size() == 1;
@@ -74,7 +73,7 @@ tl::expected<Numbers, std::string> Numbers::choose(const Snapshot& now,
   }
   for (const Rule& rule : now.rules) {
     numbers.taken_tables_.insert(rule.table);
-    if (!ours(rule) || !rule.from) continue;
+    if (!rule.ours() || !rule.from) continue;
     const auto it = owner.find(rule.from->address);
     if (it != owner.end()) give(it->second, rule.table);
   }
@@ -86,7 +85,7 @@ tl::expected<Numbers, std::string> Numbers::choose(const Snapshot& now,
     return band > local && band + need < main && !foreign_between(now, band, band + need - 1);
   };
   std::vector<std::uint32_t> bands;
-  if (const auto mine = std::ranges::find_if(now.rules, ours); mine != now.rules.end()) {
+  if (const auto mine = std::ranges::find_if(now.rules, &Rule::ours); mine != now.rules.end()) {
     bands.push_back(mine->priority / 1000 * 1000);  // where our rules are already
   }
   for (std::uint32_t band = usual_band; band >= 1000; band -= 1000) bands.push_back(band);
@@ -101,7 +100,7 @@ tl::expected<Numbers, std::string> Numbers::choose(const Snapshot& now,
   }
   numbers.band_ = *band;
   for (const Rule& rule : now.rules) {
-    if (!ours(rule) || rule.priority < *band || rule.priority >= *band + need) continue;
+    if (!rule.ours() || rule.priority < *band || rule.priority >= *band + need) continue;
     const bool guard = rule.priority < *band + guards_in_band;
     if (guard && rule.to) numbers.guards_.try_emplace(*rule.to, rule.priority);
     if (!guard && rule.from) numbers.rules_.try_emplace(rule.from->address, rule.priority);

@@ -8,14 +8,12 @@
 #include <set>
 
 #include "diagnose/diagnose.h"
+#include "model/fib.h"
 #include "plan/numbers.h"
 
 namespace retour {
 
 namespace {
-
-bool ours(const Rule& rule) { return rule.protocol == protocol_retour; }
-bool ours(const Route& route) { return route.protocol == protocol_retour; }
 
 struct Wanted {
   std::vector<Change> routes;
@@ -27,17 +25,16 @@ constexpr std::uint16_t rta_metrics = 8;
 
 /// The NIC's own view of the subnet: main's connected route through that NIC alone, with what the
 /// owner tuned on it (MTU, congestion window, …).
-Route door_route(const Snapshot& now, const SharedSubnet& subnet,
-                 const SharedSubnet::Member& member, TableId table) {
+Route door_route(const Snapshot& now, const SharedSubnet::Member& member, TableId table) {
   Route route;
-  route.dst = subnet.prefix;
+  route.dst = member.subnet;
   route.table = table;
   route.scope = scope_link;
   route.protocol = protocol_retour;
   route.prefsrc = member.address;
   route.next_hops.push_back(NextHop{member.link, std::nullopt, 0, 1});
   for (const Route& main : now.routes) {
-    if (main.table != table_main || main.dst != subnet.prefix || main.next_hops.size() != 1)
+    if (main.table != table_main || main.dst != member.subnet || main.next_hops.size() != 1)
       continue;
     if (main.next_hops.front().link != member.link) continue;
     for (const RawAttribute& attribute : main.other) {
@@ -58,21 +55,28 @@ Rule door_rule(const Ip& address, TableId table, std::uint32_t priority) {
 }
 
 /// Whatever main knows better than the subnet itself (a pod's /32, a VPN), now or later, goes
-/// before our tables: main is asked first, and only its more specific answers count.
-Rule guard_rule(const Prefix& subnet, std::uint32_t priority) {
+/// before our tables: main is asked first, and only its more specific answers count. Where prefixes
+/// overlap, those of the members are no better knowledge: that is what the tables are for.
+Rule guard_rule(const SharedSubnet& subnet, std::uint32_t priority) {
   Rule rule;
   rule.priority = priority;
-  rule.to = subnet;
+  rule.to = subnet.prefix;
   rule.table = table_main;
-  rule.suppress_prefixlength = subnet.length;
+  std::uint8_t longest = subnet.prefix.length;
+  for (const auto& member : subnet.members) longest = std::max(longest, member.subnet.length);
+  rule.suppress_prefixlength = longest;
   rule.protocol = protocol_retour;
   return rule;
+}
+
+bool duplicated(const SharedSubnet& subnet, const Ip& address) {
+  return std::ranges::count(subnet.members, address, &SharedSubnet::Member::address) > 1;
 }
 
 /// Someone else already sends this address through a table of its own.
 bool foreign_rule_for(const Snapshot& now, const Ip& address) {
   return std::ranges::any_of(now.rules, [&](const Rule& rule) {
-    return !ours(rule) && rule.family == Family::v4 && !rule.invert && rule.from &&
+    return !rule.ours() && rule.family == Family::v4 && !rule.invert && rule.from &&
            *rule.from == Prefix::host(address) && rule.action == RuleAction::lookup;
   });
 }
@@ -95,7 +99,7 @@ std::vector<SharedSubnet> in_care(const Snapshot& now, const Diagnosis& found) {
       return finding.curable && finding.evidence && finding.address && is_member(*finding.address);
     });
     const bool kept = std::ranges::any_of(now.rules, [&](const Rule& rule) {
-      return ours(rule) && rule.from && is_member(rule.from->address);
+      return rule.ours() && rule.from && is_member(rule.from->address);
     });
     if (sick || kept) chosen.push_back(subnet);
   }
@@ -104,7 +108,7 @@ std::vector<SharedSubnet> in_care(const Snapshot& now, const Diagnosis& found) {
 
 bool keep_rule(const Snapshot& now, const Ip& address, Wanted& wanted) {
   const auto it = std::ranges::find_if(now.rules, [&](const Rule& rule) {
-    return ours(rule) && rule.from == Prefix::host(address);
+    return rule.ours() && rule.from == Prefix::host(address);
   });
   if (it == now.rules.end()) return false;
   wanted.rules.push_back({AddRule{*it}, "kept"});
@@ -117,10 +121,10 @@ Wanted want(const Snapshot& now, const Diagnosis& found, const std::vector<Share
   std::set<TableId> named;
   for (const SharedSubnet& subnet : subnets) {
     bool any = false;
-    std::set<IfIndex> routed;
+    std::set<std::pair<IfIndex, Prefix>> routed;
     for (const auto& member : subnet.members) {
       const Link* link = now.link(member.link);
-      if (link == nullptr) continue;
+      if (link == nullptr || duplicated(subnet, member.address)) continue;
       if (!link->up()) {
         // The kernel takes no route through it now; a rule that it has waits for it.
         any = keep_rule(now, member.address, wanted) || any;
@@ -131,10 +135,10 @@ Wanted want(const Snapshot& now, const Diagnosis& found, const std::vector<Share
       if (named.insert(table).second) {
         tables.push_back({table, table_name(link->name), member.link});
       }
-      if (!member.secondary && routed.insert(member.link).second) {
+      if (!member.secondary && routed.emplace(member.link, member.subnet).second) {
         wanted.routes.push_back(
-            {AddRoute{door_route(now, subnet, member, table)},
-             fmt::format("{} reaches {} by itself", link->name, subnet.prefix.str())});
+            {AddRoute{door_route(now, member, table)},
+             fmt::format("{} reaches {} by itself", link->name, member.subnet.str())});
       }
       wanted.rules.push_back(
           {AddRule{door_rule(member.address, table, numbers.rule(member.address))},
@@ -143,7 +147,7 @@ Wanted want(const Snapshot& now, const Diagnosis& found, const std::vector<Share
     }
     if (any) {
       wanted.guards.push_back(
-          {AddRule{guard_rule(subnet.prefix, numbers.guard(subnet.prefix))},
+          {AddRule{guard_rule(subnet, numbers.guard(subnet.prefix))},
            fmt::format("what main knows better than {} stays with main, now and later",
                        subnet.prefix.str())});
     }
@@ -163,6 +167,10 @@ bool equal_route(const Route& a, const Route& b) {
          });
 }
 
+bool same_key(const Route& a, const Route& b) {
+  return a.dst == b.dst && a.table == b.table && a.tos == b.tos && a.metric == b.metric;
+}
+
 /// What is wanted and not there, then what is ours and not wanted: make before break.
 std::vector<Change> difference(const Snapshot& now, const Wanted& wanted) {
   std::vector<Change> changes;
@@ -171,12 +179,19 @@ std::vector<Change> difference(const Snapshot& now, const Wanted& wanted) {
   for (const Change& change : wanted.routes) {
     const Route& route = std::get<AddRoute>(change.operation).route;
     const auto it = std::ranges::find_if(
-        now.routes, [&](const Route& r) { return ours(r) && equal_route(r, route); });
-    if (it == now.routes.end()) {
-      changes.push_back(change);
-    } else {
+        now.routes, [&](const Route& r) { return r.ours() && equal_route(r, route); });
+    if (it != now.routes.end()) {
       kept_routes.insert(&*it);
+      continue;
     }
+    // The kernel keeps one route of a key: ours with an old source must make room first.
+    const auto old = std::ranges::find_if(
+        now.routes, [&](const Route& r) { return r.ours() && same_key(r, route); });
+    if (old != now.routes.end()) {
+      changes.push_back({DeleteRoute{*old}, "makes room for the one that follows"});
+      kept_routes.insert(&*old);
+    }
+    changes.push_back(change);
   }
   for (const auto* list : {&wanted.guards, &wanted.rules}) {
     for (const Change& change : *list) {
@@ -191,23 +206,20 @@ std::vector<Change> difference(const Snapshot& now, const Wanted& wanted) {
     }
   }
   for (const Rule& rule : now.rules) {
-    if (ours(rule) && rule.family == Family::v4 && !kept_rules.contains(&rule)) {
+    if (rule.ours() && rule.family == Family::v4 && !kept_rules.contains(&rule)) {
       changes.push_back({DeleteRule{rule}, "ours, and no longer of use"});
     }
   }
   for (const Route& route : now.routes) {
-    if (ours(route) && route.family() == Family::v4 && !kept_routes.contains(&route)) {
+    if (route.ours() && route.family() == Family::v4 && !kept_routes.contains(&route)) {
       changes.push_back({DeleteRoute{route}, "ours, and no longer of use"});
     }
   }
   return changes;
 }
 
-/// Rules alone do not stop another NIC from answering ARP: those that still do are told to answer
-/// for their own addresses only. Per device, never `all`; arp_filter where `all` overrides
-/// arp_ignore.
-std::vector<Change> quiet(const Snapshot& rehearsed, const Diagnosis& after,
-                          const std::vector<SharedSubnet>& subnets) {
+/// Links of the subnets that answer ARP for an address of another link.
+std::set<IfIndex> loud_links(const Diagnosis& after, const std::vector<SharedSubnet>& subnets) {
   std::set<IfIndex> loud;
   for (const RoundTrip& trip : after.round_trips) {
     const bool cared = std::ranges::any_of(
@@ -217,15 +229,49 @@ std::vector<Change> quiet(const Snapshot& rehearsed, const Diagnosis& after,
       if (link != trip.link) loud.insert(link);
     }
   }
+  return loud;
+}
+
+/// Rules alone do not stop another NIC from answering ARP: those that still do are told to, per
+/// device, never `all`. A gate that stands at 1 already would be no change.
+std::vector<Change> quiet(const Snapshot& rehearsed, const std::set<IfIndex>& loud, Conf conf) {
   std::vector<Change> changes;
   for (const IfIndex index : loud) {
     const Link* link = rehearsed.link(index);
-    const std::int32_t of_all = rehearsed.conf_all.get(Conf::arp_ignore).value_or(0);
-    const Conf conf = of_all <= 1 ? Conf::arp_ignore : Conf::arp_filter;
-    changes.push_back({SetConf{index, link->name, conf, link->conf.get(conf).value_or(0), 1},
+    const std::int32_t before = link->conf.get(conf).value_or(0);
+    if (before == 1) continue;
+    changes.push_back({SetConf{index, link->name, conf, before, 1},
                        fmt::format("{} answers ARP for addresses of other NICs", link->name)});
   }
   return changes;
+}
+
+/// An address of this host (a service address on `lo`, say) that some NIC answered for before and
+/// none does after.
+std::optional<Ip> silenced(const Snapshot& before, const Snapshot& after,
+                           const Diagnosis& diagnosis) {
+  const Fib was(before);
+  const Fib is(after);
+  for (const SharedSubnet& subnet : diagnosis.subnets) {
+    for (const Segment& segment : subnet.segments) {
+      // One peer on the segment stands for all of them.
+      const auto trip = std::ranges::find_if(diagnosis.round_trips, [&](const RoundTrip& t) {
+        return subnet.prefix.contains(t.peer) &&
+               std::ranges::find(segment, t.link) != segment.end();
+      });
+      if (trip == diagnosis.round_trips.end()) continue;
+      for (const Address& address : before.addresses) {
+        const Ip& ip = address.local.address;
+        // What lies beyond the subnet nobody asks for here: it is routed to.
+        if (!subnet.prefix.contains(ip)) continue;
+        if (!arp_answerers(was, trip->peer, ip, segment).empty() &&
+            arp_answerers(is, trip->peer, ip, segment).empty()) {
+          return ip;
+        }
+      }
+    }
+  }
+  return std::nullopt;
 }
 
 std::optional<std::string> refusal(const Plan& plan) {
@@ -241,7 +287,7 @@ std::optional<std::string> refusal(const Plan& plan) {
     std::string reason = "the host would still not be healthy: " + finding.message;
     const RoundTrip& trip = plan.after.round_trips[finding.evidence.value_or(0)];
     const auto decided = std::ranges::find_if(plan.rehearsed.rules, [&](const Rule& rule) {
-      return rule.priority == trip.reply.rule_priority && !ours(rule) &&
+      return rule.priority == trip.reply.rule_priority && !rule.ours() &&
              rule.protocol != protocol_kernel;
     });
     if (decided != plan.rehearsed.rules.end()) {
@@ -269,16 +315,26 @@ Plan plan(const Snapshot& now, const Policy& policy, const Diagnosis& found) {
   plan.rehearsed = rehearse(now, plan.changes);
   plan.after = diagnose(plan.rehearsed, policy);
   if (cause && !plan.refused) {
-    const auto sysctls = quiet(plan.rehearsed, plan.after, subnets);
-    if (!sysctls.empty()) {
-      // After the additions, before the removals.
+    const std::vector<Change> rules_only = plan.changes;
+    const std::set<IfIndex> loud = loud_links(plan.after, subnets);
+    // arp_ignore does not depend on routes and is first choice. arp_filter serves where `all`
+    // overrides it, or where an address lives on being answered for by a link it is not on.
+    for (const Conf conf : {Conf::arp_ignore, Conf::arp_filter}) {
+      if (loud.empty()) break;
+      const auto sysctls = quiet(rehearse(now, rules_only), loud, conf);
+      plan.changes = rules_only;
+      // After the additions, before the removals of rules.
       const auto removals = std::ranges::find_if(plan.changes, [](const Change& change) {
-        return std::holds_alternative<DeleteRule>(change.operation) ||
-               std::holds_alternative<DeleteRoute>(change.operation);
+        return std::holds_alternative<DeleteRule>(change.operation);
       });
       plan.changes.insert(removals, sysctls.begin(), sysctls.end());
       plan.rehearsed = rehearse(now, plan.changes);
       plan.after = diagnose(plan.rehearsed, policy);
+      const auto lost = silenced(now, plan.rehearsed, plan.after);
+      plan.refused = lost
+                         ? std::optional("no NIC would answer ARP for " + lost->str() + " any more")
+                         : std::nullopt;
+      if (!lost && loud_links(plan.after, subnets).empty()) break;
     }
   }
   if (!plan.changes.empty()) plan.impact = impact(now, plan.rehearsed, subnets);
@@ -289,10 +345,10 @@ Plan plan(const Snapshot& now, const Policy& policy, const Diagnosis& found) {
 std::vector<Change> removal(const Snapshot& now) {
   std::vector<Change> changes;
   for (const Rule& rule : now.rules) {
-    if (ours(rule)) changes.push_back({DeleteRule{rule}, "made by retour"});
+    if (rule.ours()) changes.push_back({DeleteRule{rule}, "made by retour"});
   }
   for (const Route& route : now.routes) {
-    if (ours(route)) changes.push_back({DeleteRoute{route}, "made by retour"});
+    if (route.ours()) changes.push_back({DeleteRoute{route}, "made by retour"});
   }
   return changes;
 }

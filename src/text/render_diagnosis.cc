@@ -43,7 +43,7 @@ std::string_view severity_name(Severity severity) {
 
 std::string arrival(const Snapshot& host, const RoundTrip& trip) {
   if (trip.arrives_on) return link_label(host, *trip.arrives_on);
-  if (trip.arp.empty()) return "link is down";
+  if (trip.arp.empty()) return trip.cause == Cause::link_down ? "link is down" : "nothing";
   if (trip.arp_answered_by.empty()) return "nobody answers";
   return fmt::format("any of {}", trip.arp_answered_by.size());
 }
@@ -63,13 +63,17 @@ std::string silence(const Snapshot& host, const RoundTrip& trip, const ArpRecept
       return fmt::format("{}, the way back is {}", gate_text(host, heard.link, Conf::rp_filter),
                          link_label(host, trip.reply.link));
     case Cause::arp_ignore:
-      return fmt::format("{}, not an address of that NIC",
-                         gate_text(host, heard.link, Conf::arp_ignore));
+      return gate_text(host, heard.link, Conf::arp_ignore) +
+             (heard.link == trip.link ? "" : ", not an address of that NIC");
     case Cause::arp_filter:
       return fmt::format("{}, the way back is {}", gate_text(host, heard.link, Conf::arp_filter),
                          link_label(host, trip.reply.link));
     case Cause::link_down:
       return "down or without carrier";
+    case Cause::enslaved:
+      return "a port of another link";
+    case Cause::noarp:
+      return "ARP is off on it";
     default:
       return std::string(name(heard.silent_because));
   }
@@ -137,9 +141,9 @@ std::string outcomes_text(const RoundTrip& trip) {
     add("arp_ignore", &GateOutcome::arp_ignore);
     add("arp_filter", &GateOutcome::arp_filter);
     text += fmt::format(
-        "{}{}{} if {}", text.empty() ? "" : "; ", name(fate.first),
+        "{}{}{} {}", text.empty() ? "" : "; ", name(fate.first),
         fate.second == Cause::none ? std::string() : fmt::format(" ({})", name(fate.second)),
-        when.empty() ? "otherwise" : when);
+        when.empty() ? "otherwise" : "if " + when);
   }
   return text;
 }

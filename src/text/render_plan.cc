@@ -31,7 +31,8 @@ const char* meaning(const Change& change) {
   if (std::holds_alternative<SetConf>(change.operation)) {
     return "no NIC answers ARP for another one's address:";
   }
-  return "ours, and no longer of use:";
+  return std::holds_alternative<DeleteRoute>(change.operation) ? "ours, and out of date:"
+                                                               : "ours, and no longer of use:";
 }
 
 /// Without the "from all" that says nothing.
@@ -125,6 +126,7 @@ std::string impact_text(const Snapshot& host, const Plan& plan, const Style& sty
     if (!known.insert(row).second) continue;
     if (++rows > shown) continue;
     std::vector<Table::Cell> cells;
+    cells.reserve(row.size() + 1);
     for (std::string& text : row) cells.push_back({std::move(text)});
     cells.push_back({path.expected ? "" : "UNEXPECTED", Ink::red});
     table.row(std::move(cells));
@@ -170,7 +172,7 @@ std::string render(const Snapshot& host, const Plan& plan, const Style& style) {
                        plan.after.round_trips.size());
   }
   if (plan.refused) {
-    out += style.paint(Ink::red, "Refused: " + wrap(printable(*plan.refused), 2)) + "\n";
+    out += style.paint(Ink::red, wrap("Refused: " + printable(*plan.refused), 2)) + "\n";
   }
   return out;
 }

@@ -34,7 +34,7 @@ std::map<std::string, std::size_t> foreign_rules(const Snapshot& host) {
   for (const Rule& rule : host.rules) {
     if (rule.protocol == protocol_retour || rule.protocol == protocol_kernel) continue;
     const auto word = name_of(route_protocol_words(), rule.protocol);
-    ++by[rule.protocol == 0 ? "nobody in particular"
+    ++by[rule.protocol == 0 ? "an unnamed protocol"
          : word             ? std::string(*word)
                             : fmt::format("protocol {}", rule.protocol)];
   }
@@ -75,9 +75,11 @@ std::string render_status(const Snapshot& host, const Diagnosis& diagnosis,
   const auto errors = std::ranges::count(diagnosis.findings, Severity::error, &Finding::severity);
   const auto warnings =
       std::ranges::count(diagnosis.findings, Severity::warning, &Finding::severity);
-  out += errors > 0 ? style.paint(Ink::red, fmt::format("{} findings of severity error", errors)) +
+  out += errors > 0 ? style.paint(Ink::red, fmt::format("{} finding{} of severity error", errors,
+                                                        errors == 1 ? "" : "s")) +
                           ": retour diagnose\n"
-         : warnings > 0 ? style.paint(Ink::yellow, fmt::format("{} warnings", warnings)) +
+         : warnings > 0 ? style.paint(Ink::yellow, fmt::format("{} warning{}", warnings,
+                                                               warnings == 1 ? "" : "s")) +
                               ": retour diagnose\n"
                         : style.paint(Ink::green, "healthy") + "\n";
 

@@ -95,11 +95,7 @@ TEST_P(Golden, SnapshotFindingsPlanUndo) {
   if (cure.refused || !cure.pending()) return;
   EXPECT_FALSE(plan(cure.rehearsed, policy, cure.after).pending())
       << "a second plan has nothing to do";
-  Snapshot back = cure.rehearsed;
-  for (auto it = cure.changes.rbegin(); it != cure.changes.rend(); ++it) {
-    const Change change = inverse(*it);
-    back = rehearse(std::move(back), {&change, 1});
-  }
+  const Snapshot back = rehearse(cure.rehearsed, inverses(cure.changes));
   EXPECT_EQ(back.rules.size(), host->rules.size());
   EXPECT_EQ(back.routes.size(), host->routes.size());
   EXPECT_EQ(back.links, host->links);

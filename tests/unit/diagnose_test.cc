@@ -141,5 +141,46 @@ TEST_F(DiagnoseTest, Ipv6IsSaidNotToBeDiagnosed) {
   EXPECT_EQ(count(diagnose(host, {}), "ipv6-not-diagnosed"), 1U);
 }
 
+TEST_F(DiagnoseTest, APortOfABridgeHearsNothingItself) {
+  testing::cure_by_hand(host);
+  testing::set_gates(host, 1, 1, 0);
+  Link bridge = host.links[1];
+  bridge.index = IfIndex{9};
+  bridge.name = "br1";
+  bridge.kind = "bridge";
+  host.links.push_back(bridge);
+  host.links[2].master = IfIndex{9};
+  EXPECT_EQ(count(diagnose(host, {}), "link-enslaved"), 1U);
+  host.links.back().kind = "vrf";
+  EXPECT_EQ(count(diagnose(host, {}), "link-enslaved"), 0U);
+}
+
+TEST_F(DiagnoseTest, ALinkWithoutArpIsSilent) {
+  host.links[2].flags |= 0x80U;
+  EXPECT_EQ(count(diagnose(host, {}), "link-noarp"), 1U);
+}
+
+TEST_F(DiagnoseTest, RoutesInsideTheSubnetHideNoOne) {
+  testing::set_gates(host, 1, 1, 0);
+  host.routes.push_back(testing::route("10.0.0.0/25", IfIndex{2}));
+  host.routes.push_back(testing::route("10.0.0.128/25", IfIndex{2}));
+  EXPECT_EQ(diagnose(host, {}).round_trips.size(), 4U);
+  EXPECT_FALSE(diagnose(host, {}).healthy());
+}
+
+TEST_F(DiagnoseTest, WhatNobodyCanAskIsSaidNotToBeJudged) {
+  host = testing::bare_host();
+  testing::add_nic(host, "e0", "10.0.0.1/30");
+  testing::add_nic(host, "e1", "10.0.0.2/30");
+  EXPECT_EQ(count(diagnose(host, {}), "not-judged"), 2U);
+}
+
+TEST_F(DiagnoseTest, AnotherNicOnTheSameWireAnswersToo) {
+  testing::set_gates(host, 0, 0, 0);
+  const IfIndex other = testing::add_nic(host, "mgmt0", "192.168.0.1/24");
+  host.segments = {{IfIndex{2}, IfIndex{3}, IfIndex{4}, IfIndex{5}, other}};
+  EXPECT_EQ(diagnose(host, {}).round_trips.front().arp_answered_by.size(), 5U);
+}
+
 }  // namespace
 }  // namespace retour

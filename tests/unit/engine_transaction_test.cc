@@ -96,5 +96,61 @@ TEST_F(TransactionTest, TheOldestOriginalIsKept) {
   EXPECT_EQ(without_hidden(kernel.state), host);
 }
 
+TEST_F(TransactionTest, ABridgeWithThePortsMacIsNotMistakenForIt) {
+  Link bridge = host.links[1];
+  bridge.index = IfIndex{9};
+  bridge.name = "br0";
+  host.links.push_back(bridge);
+  FakeKernel kernel(host);
+  ASSERT_TRUE(carry_out(plan_for(host), {}, kernel, memory));
+  ASSERT_TRUE(undo(kernel, memory));
+  EXPECT_EQ(without_hidden(kernel.state), host);
+}
+
+TEST_F(TransactionTest, AChangedMacIsFoundByNameAndAnAbsentNicStaysRemembered) {
+  FakeKernel kernel(host);
+  ASSERT_TRUE(carry_out(plan_for(host), {}, kernel, memory));
+  kernel.state.links[1].mac = {2, 0, 0, 0, 0, 99};
+  const Link gone = kernel.state.links[4];
+  kernel.state.links.pop_back();
+  const auto undone = undo(kernel, memory);
+  ASSERT_TRUE(undone);
+  EXPECT_FALSE(undone->complete);
+  EXPECT_EQ(kernel.state.links[1].conf.get(Conf::arp_ignore), 0);
+  ASSERT_EQ(memory.records.size(), 1U);
+  kernel.state.links.push_back(gone);  // it is back
+  const auto again = undo(kernel, memory);
+  ASSERT_TRUE(again);
+  EXPECT_TRUE(again->complete);
+  EXPECT_EQ(kernel.state.links[4].conf.get(Conf::arp_ignore), 0);
+}
+
+TEST_F(TransactionTest, AValueSetBetweenTwoAppliesIsTheNewOriginal) {
+  FakeKernel kernel(host);
+  ASSERT_TRUE(carry_out(plan_for(host), {}, kernel, memory));
+  kernel.state.links[1].conf.set(Conf::arp_ignore, 4);  // 4 answers for everyone, as 0 does
+  const Plan again = plan_for(kernel.state);
+  ASSERT_TRUE(again.pending());
+  ASSERT_TRUE(carry_out(again, {}, kernel, memory));
+  ASSERT_TRUE(undo(kernel, memory));
+  EXPECT_EQ(kernel.state.links[1].conf.get(Conf::arp_ignore), 4);
+  EXPECT_EQ(kernel.state.links[2].conf.get(Conf::arp_ignore), 0);
+}
+
+TEST_F(TransactionTest, UndoThatFailsAtASysctlLeavesTheRest) {
+  FakeKernel kernel(host);
+  ASSERT_TRUE(carry_out(plan_for(host), {}, kernel, memory));
+  const std::size_t rules = kernel.state.rules.size();
+  kernel.fail_at = kernel.taken;
+  EXPECT_FALSE(undo(kernel, memory));
+  EXPECT_EQ(kernel.state.rules.size(), rules);
+  EXPECT_EQ(memory.records.size(), 4U);
+  kernel.fail_at = static_cast<std::size_t>(-1);
+  const auto again = undo(kernel, memory);
+  ASSERT_TRUE(again);
+  EXPECT_TRUE(again->left_alone.empty());
+  EXPECT_EQ(without_hidden(kernel.state), host);
+}
+
 }  // namespace
 }  // namespace retour

@@ -9,6 +9,7 @@
 #include "diagnose/diagnose.h"
 #include "hosts.h"
 #include "model/fib.h"
+#include "model/round_trip.h"
 #include "plan/numbers.h"
 
 namespace retour {
@@ -74,11 +75,7 @@ TEST_F(PlanTest, EveryChangeHasItsInverse) {
   testing::set_gates(host, 0, 0, 0);
   const Plan cure = plan_for(host);
   ASSERT_FALSE(of<SetConf>(cure).empty());
-  Snapshot now = cure.rehearsed;
-  for (auto it = cure.changes.rbegin(); it != cure.changes.rend(); ++it) {
-    const Change back = inverse(*it);
-    now = rehearse(std::move(now), {&back, 1});
-  }
+  Snapshot now = rehearse(cure.rehearsed, inverses(cure.changes));
   now.hidden = host.hidden;
   EXPECT_EQ(now, host);
 }
@@ -281,6 +278,101 @@ TEST_F(PlanTest, HundredsOfNicsEndHealthy) {
   ASSERT_FALSE(cure.refused) << *cure.refused;
   EXPECT_EQ(cure.tables.size(), 200U);
   EXPECT_TRUE(cure.after.healthy());
+}
+
+TEST_F(PlanTest, AServiceAddressKeepsBeingAnsweredFor) {
+  testing::set_gates(host, 0, 0, 0);
+  Address vip;
+  vip.link = loopback_index;
+  vip.local = prefix("10.0.0.100/32");
+  host.addresses.insert(host.addresses.begin(), vip);
+  Route local = testing::route("10.0.0.100/32", loopback_index, table_local);
+  local.type = RouteType::local;
+  host.routes.push_back(local);
+  const Plan cure = plan_for(host);
+  ASSERT_FALSE(cure.refused) << *cure.refused;
+  ASSERT_FALSE(of<SetConf>(cure).empty());
+  EXPECT_EQ(of<SetConf>(cure).front().conf, Conf::arp_filter) << "arp_ignore would silence it";
+  EXPECT_TRUE(cure.after.healthy());
+  const Fib fib(cure.rehearsed);
+  const Segment all = cure.after.subnets.front().segments.front();
+  EXPECT_EQ(arp_answerers(fib, ip("10.0.0.9"), ip("10.0.0.100"), all).size(), 1U);
+}
+
+TEST_F(PlanTest, UsersThatNoRuleNamesAreSeenToo) {
+  Rule root = testing::rule(31500, table_main);
+  root.uid = Range<std::uint32_t>{0, 0};
+  Rule rest = testing::rule(32000, TableId{77});
+  rest.iif = "lo";
+  host.rules.insert(host.rules.begin() + 1, {root, rest});
+  host.routes.push_back(testing::route("0.0.0.0/0", IfIndex{3}, TableId{77}));
+  host.routes.push_back(testing::route("10.0.0.64/26", IfIndex{2}));
+  host.hidden.custom_rules_v4 = true;
+  EXPECT_TRUE(plan_for(host).refused) << "user 1000 would leave table 77 for main's /26";
+}
+
+TEST_F(PlanTest, TwoSharedSubnetsOnTheSameNics) {
+  host = testing::bare_host();
+  testing::add_nic(host, "e0", "10.0.0.1/24");
+  testing::add_nic(host, "e1", "10.0.0.2/24");
+  for (const int nic : {0, 1}) {
+    Address second;
+    second.link = host.links[static_cast<std::size_t>(nic + 1)].index;
+    second.local = prefix(nic == 0 ? "10.0.1.1/24" : "10.0.1.2/24");
+    host.addresses.push_back(second);
+    Route connected = testing::route("10.0.1.0/24", second.link);
+    connected.prefsrc = second.local.address;
+    host.routes.push_back(connected);
+    Route local = testing::route(second.local.address.str().c_str(), second.link, table_local);
+    local.type = RouteType::local;
+    host.routes.push_back(local);
+  }
+  testing::set_gates(host, 1, 1, 0);
+  const Plan cure = plan_for(host);
+  ASSERT_FALSE(cure.refused) << *cure.refused;
+  EXPECT_EQ(cure.tables.size(), 2U);
+  EXPECT_EQ(of<AddRoute>(cure).size(), 4U);
+  EXPECT_TRUE(cure.after.healthy());
+}
+
+TEST_F(PlanTest, OverlappingPrefixesAreOneSubnet) {
+  host = testing::bare_host();
+  testing::add_nic(host, "e0", "10.0.0.1/24");
+  testing::add_nic(host, "e1", "10.0.0.2/16");
+  testing::set_gates(host, 1, 1, 0);
+  const Diagnosis found = diagnose(host, {});
+  ASSERT_EQ(found.subnets.size(), 1U);
+  EXPECT_FALSE(found.healthy()) << "the way back from .2 to the /24 is e0";
+  const Plan cure = plan_for(host);
+  ASSERT_FALSE(cure.refused) << *cure.refused;
+  EXPECT_TRUE(cure.after.healthy());
+}
+
+TEST_F(PlanTest, ADuplicateAddressIsItsOwnFindingAndNotTheHosts) {
+  Address twin = host.addresses[1];
+  twin.link = IfIndex{4};
+  host.addresses.push_back(twin);
+  const Diagnosis found = diagnose(host, {});
+  EXPECT_TRUE(std::ranges::any_of(
+      found.findings, [](const Finding& finding) { return finding.code == "duplicate-address"; }));
+  const Plan cure = plan_for(host);
+  ASSERT_FALSE(cure.refused) << *cure.refused;
+  EXPECT_EQ(of<AddRoute>(cure).size(), 7U) << "not the NIC whose only address is doubtful";
+}
+
+TEST_F(PlanTest, ARouteWithAnOldSourceMakesRoom) {
+  Snapshot cured = plan_for(host).rehearsed;
+  for (Route& route : cured.routes) {
+    if (route.ours() && route.prefsrc == ip("10.0.0.24")) route.prefsrc = ip("10.0.0.99");
+  }
+  cured.rules.erase(cured.rules.begin() + 2);  // so that there is something to mend
+  const Plan mend = plan_for(cured);
+  ASSERT_FALSE(mend.refused) << *mend.refused;
+  const auto removed = std::ranges::find_if(mend.changes, [](const Change& change) {
+    return std::holds_alternative<DeleteRoute>(change.operation);
+  });
+  ASSERT_NE(removed, mend.changes.end());
+  EXPECT_TRUE(std::holds_alternative<AddRoute>((removed + 1)->operation));
 }
 
 }  // namespace

@@ -17,6 +17,8 @@ struct CheckInput {
 
 /// Round trips that are lost or cross a wrong door.
 void check_doors(const CheckInput& input, std::vector<Finding>& findings);
+/// One address on two links.
+void check_duplicates(const CheckInput& input, std::vector<Finding>& findings);
 /// Rules and routes of ours that serve nobody any more, or miss their other half.
 void check_leftovers(const CheckInput& input, std::vector<Finding>& findings);
 /// What the diagnosis had to assume because the snapshot does not say.

@@ -31,6 +31,11 @@ std::string gate(const Snapshot& now, IfIndex link, Conf conf) {
   return fmt::format("{}={}", info(conf).name, value.known ? std::to_string(value.value) : "1");
 }
 
+bool from_all(const Snapshot& now, IfIndex link, Conf conf) {
+  const Link* found = now.link(link);
+  return found != nullptr && effective(now.conf_all, found->conf, conf).from_all;
+}
+
 std::string names_of(const Snapshot& now, const std::vector<IfIndex>& links) {
   std::vector<std::string> names;
   for (std::size_t i = 0; i < links.size() && i < 3; ++i) names.push_back(now.link_name(links[i]));
@@ -68,7 +73,9 @@ Wording word(const Snapshot& now, const RoundTrip& trip) {
       return {"lost-arp-ignore",
               fmt::format("{} keeps {} silent for its own address",
                           gate(now, trip.link, Conf::arp_ignore), mine),
-              fmt::format("set net.ipv4.conf.{}.arp_ignore to 1", mine), false};
+              fmt::format("set net.ipv4.conf.{}.arp_ignore to 1",
+                          from_all(now, trip.link, Conf::arp_ignore) ? "all" : mine),
+              false};
     case Cause::flux:
       return {
           "arp-flux",
@@ -96,6 +103,16 @@ Wording word(const Snapshot& now, const RoundTrip& trip) {
               // Its own NIC being down no rule can mend; a reply sent to a dead one, it can.
               down != trip.link};
     }
+    case Cause::enslaved: {
+      const Link* link = now.link(trip.link);
+      const std::string master = now.link_name(link->master);
+      return {"link-enslaved",
+              fmt::format("{} is a port of {}: what arrives there is {}'s", mine, master, master),
+              fmt::format("give the address to {}", master), false};
+    }
+    case Cause::noarp:
+      return {"link-noarp", fmt::format("ARP is switched off on {}", mine),
+              fmt::format("ip link set {} arp on", mine), false};
     case Cause::martian:
       return {"lost-martian",
               fmt::format("{} takes {} for an impossible source", mine, trip.peer.str()),
@@ -115,7 +132,34 @@ bool in_subnet(const Snapshot& now, const RoundTrip& trip) {
   });
 }
 
+bool duplicated(const CheckInput& input, const Ip& address) {
+  return std::ranges::any_of(input.subnets, [&](const SharedSubnet& subnet) {
+    return std::ranges::count(subnet.members, address, &SharedSubnet::Member::address) > 1;
+  });
+}
+
 }  // namespace
+
+void check_duplicates(const CheckInput& input, std::vector<Finding>& findings) {
+  for (const SharedSubnet& subnet : input.subnets) {
+    for (auto it = subnet.members.begin(); it != subnet.members.end(); ++it) {
+      const auto twin = std::find_if(subnet.members.begin(), it, [&](const auto& member) {
+        return member.address == it->address && member.link != it->link;
+      });
+      if (twin == it) continue;
+      Finding finding;
+      finding.code = "duplicate-address";
+      finding.severity = Severity::error;
+      finding.link = it->link;
+      finding.address = it->address;
+      finding.message = fmt::format("{} is on {} and on {}: no rule can tell their doors apart",
+                                    it->address.str(), input.now.link_name(twin->link),
+                                    input.now.link_name(it->link));
+      finding.cure = "take it off one of them";
+      findings.push_back(std::move(finding));
+    }
+  }
+}
 
 void check_doors(const CheckInput& input, std::vector<Finding>& findings) {
   for (std::size_t i = 0; i < input.round_trips.size(); ++i) {
@@ -132,8 +176,9 @@ void check_doors(const CheckInput& input, std::vector<Finding>& findings) {
     finding.cure = wording.cure;
     finding.evidence = i;
     // The tables hold the subnet; a peer beyond it is reached through a gateway of main.
-    finding.curable = wording.curable && in_subnet(input.now, trip);
-    if (wording.curable && !finding.curable) {
+    const bool beyond = !in_subnet(input.now, trip);
+    finding.curable = wording.curable && !beyond && !duplicated(input, trip.local);
+    if (wording.curable && beyond) {
       finding.cure = "the peer is beyond the shared subnet: its route is the owner's to mend";
     }
     findings.push_back(std::move(finding));

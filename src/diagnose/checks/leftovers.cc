@@ -9,9 +9,6 @@ namespace retour {
 
 namespace {
 
-bool ours(const Rule& rule) { return rule.protocol == protocol_retour; }
-bool ours(const Route& route) { return route.protocol == protocol_retour; }
-
 bool has_address(const Snapshot& now, const Ip& ip) {
   return std::ranges::any_of(now.addresses,
                              [&](const Address& address) { return address.local.address == ip; });
@@ -44,7 +41,7 @@ Finding leftover(const char* code, std::string message, std::string cure) {
 void check_leftovers(const CheckInput& input, std::vector<Finding>& findings) {
   const Snapshot& now = input.now;
   for (const Rule& rule : now.rules) {
-    if (!ours(rule)) continue;
+    if (!rule.ours()) continue;
     if (rule.from && !has_address(now, rule.from->address)) {
       Finding finding =
           leftover("stale-rule",
@@ -77,7 +74,7 @@ void check_leftovers(const CheckInput& input, std::vector<Finding>& findings) {
     }
   }
   for (const Route& route : now.routes) {
-    if (!ours(route)) continue;
+    if (!route.ours()) continue;
     const bool looked_up = std::ranges::any_of(now.rules, [&](const Rule& rule) {
       return rule.action == RuleAction::lookup && rule.table == route.table &&
              rule.family == route.family();

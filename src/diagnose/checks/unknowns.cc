@@ -11,10 +11,11 @@ namespace retour {
 
 namespace {
 
-void note(std::vector<Finding>& findings, const char* code, std::string message, std::string cure) {
+void note(std::vector<Finding>& findings, const char* code, std::string message, std::string cure,
+          Severity severity = Severity::info) {
   Finding finding;
   finding.code = code;
-  finding.severity = Severity::info;
+  finding.severity = severity;
   finding.message = std::move(message);
   finding.cure = std::move(cure);
   findings.push_back(std::move(finding));
@@ -32,6 +33,16 @@ void check_unknowns(const CheckInput& input, std::vector<Finding>& findings) {
          "give the output of `sysctl -a` (import --sysctl)");
   }
   for (const SharedSubnet& subnet : input.subnets) {
+    for (const auto& member : subnet.members) {
+      const bool judged = std::ranges::any_of(input.round_trips, [&](const RoundTrip& trip) {
+        return trip.local == member.address && trip.link == member.link;
+      });
+      if (judged) continue;
+      note(findings, "not-judged",
+           fmt::format("{} on {}: no peer was named that could ask it, and {} has no free address",
+                       member.address.str(), input.now.link_name(member.link), member.subnet.str()),
+           "name one: --peer IP", Severity::warning);
+    }
     if (subnet.segments_known != SegmentsKnown::assumed) continue;
     note(findings, "segments-assumed",
          fmt::format("the {} addresses in {} are taken to share one segment; nobody measured it",
