@@ -39,14 +39,13 @@ Error with_outcome(Error error, const std::string& outcome) {
   return error;
 }
 
-/// The NIC of a record: by MAC and name, else by a MAC that only one link has, else by name. A
-/// bridge or bond shares the MAC of a port, and a MAC can be changed: neither alone will do.
+/// The NIC of a record: by MAC where only one link has it (names change), else by name (a bridge or
+/// bond shares the MAC of a port, and a MAC can be changed).
 const Link* link_of(const ConfRecord& record, const Snapshot& host) {
   const Link* by_mac = nullptr;
   std::size_t bearers = 0;
   for (const Link& link : host.links) {
     if (record.mac.empty() || link.mac != record.mac) continue;
-    if (link.name == record.link_name) return &link;
     by_mac = &link;
     ++bearers;
   }
