@@ -8,6 +8,9 @@ packages_build=(g++ cmake ninja-build pkg-config libmnl-dev libfmt-dev libcli11-
 packages_test=(clang-14 libclang-rt-14-dev clang-format-14 clang-tidy-14 libgtest-dev python3
   mandoc iputils-ping)
 
+# Objects are the same wherever the tree stands: another clone compiles nothing twice.
+export CCACHE_BASEDIR="$root" CCACHE_NOHASHDIR=1
+
 say() { printf 'retour: %s\n' "$*" >&2; }
 
 # Installs those of the named packages that are missing; silent when none is.

@@ -10,6 +10,7 @@
 #include "app/verbs.h"
 #include "diagnose/diagnose.h"
 #include "engine/transaction.h"
+#include "os/privilege.h"
 #include "text/printable.h"
 #include "text/render_report.h"
 #include "text/report_json.h"
@@ -17,6 +18,7 @@
 namespace retour {
 
 Result<Cure> cure(LiveHost& host, const Policy& policy) {
+  if (auto may = require_net_admin(); !may) return fail(std::move(may.error()));
   const auto lock = host.lock();
   if (!lock) return fail(lock.error());
   auto now = host.snapshot_with_segments(policy.segments);
@@ -40,6 +42,7 @@ Result<Cure> cure(LiveHost& host, const Policy& policy) {
 }
 
 Result<Undone> take_away(LiveHost& host) {
+  if (auto may = require_net_admin(); !may) return fail(std::move(may.error()));
   const auto lock = host.lock();
   if (!lock) return fail(lock.error());
   auto undone = undo(*host.kernel, *host.memory);

@@ -172,8 +172,8 @@ int demo(const LabOptions& options, const Console& console) {
   if (!lab) return console.fail(lab.error());
   Demo demo(**lab, console);
   if (auto told = demo.tell(); !told) return console.fail(told.error());
-  console.print(
-      "\nThe namespaces are gone again. retour lab up leaves them standing to play with.\n");
+  console.print(console.json() ? demo.json() : demo.summary());
+  console.say("The namespaces are gone again. retour lab up leaves them standing to play with.\n");
   return demo.as_told() ? exit_ok : exit_failed;
 }
 

@@ -76,7 +76,7 @@ std::string summary(const Plan& plan) {
     if (n > 0) text += (text.empty() ? "" : ", ") + what;
   };
   const std::size_t routes = count(plan, 0);
-  const std::size_t guards =
+  const auto guards =
       static_cast<std::size_t>(std::ranges::count_if(plan.changes, [](const Change& change) {
         const auto* add_rule = std::get_if<AddRule>(&change.operation);
         return add_rule != nullptr && !add_rule->rule.from;

@@ -81,7 +81,7 @@ Wording word(const Snapshot& now, const RoundTrip& trip) {
           "arp-flux",
           fmt::format("ARP for it is answered by {}: requests arrive there, replies leave by {}",
                       names_of(now, trip.arp_answered_by), way_back),
-          route_cure + " and arp_ignore=1 on the NICs that answer", true};
+          route_cure + "; the NICs that answer are told not to", true};
     case Cause::wrong_route:
       return {"wrong-door",
               fmt::format("requests arrive on {}, replies to {} leave by {}", mine, trip.peer.str(),
