@@ -16,6 +16,7 @@
 #include "lab/record.h"
 #include "lab/sysctl.h"
 #include "os/fd.h"
+#include "os/memory_file.h"
 #include "os/netns.h"
 
 namespace retour {
@@ -92,10 +93,18 @@ Result<void> build(const Lab& lab) {
   return {};
 }
 
+/// What an apply without an undo remembers of the namespace: nobody will ask for it again.
+void forget_sysctls(const std::string& netns) {
+  const auto gone = Netns::open(netns);
+  if (gone) (void)MemoryFile(MemoryFile::default_base(), MemoryFile::key_of(*gone)).store({});
+}
+
 Result<void> remove(const Lab& lab) {
   std::string text;
   for (const std::string& netns : lab_namespaces(lab)) {
-    if (netns_exists(netns)) text += fmt::format("netns del {}\n", netns);
+    if (!netns_exists(netns)) continue;
+    forget_sysctls(netns);
+    text += fmt::format("netns del {}\n", netns);
   }
   if (!text.empty()) {
     if (auto deleted = ip_batch("", text); !deleted) return deleted;

@@ -9,6 +9,8 @@
 
 #include "lab/iproute2.h"
 #include "lab/lab.h"
+#include "os/memory_file.h"
+#include "os/netns.h"
 #include "scenario/live_host.h"
 #include "scenario/wire_matrix.h"
 
@@ -136,6 +138,17 @@ TEST_F(Cli, FluxIsCuredPerDeviceAndTakenBack) {
   EXPECT_EQ(whole_state(b_).find("all/arp_ignore:1"), std::string::npos) << "never conf/all";
   EXPECT_EQ(retour("undo --netns " + b_).exit, 0);
   EXPECT_EQ(whole_state(b_), before);
+}
+
+TEST_F(Cli, ALabTakenDownTakesItsMemoryAlong) {
+  up({.sysctls = {{"net.ipv4.conf.all.rp_filter", "0"}, {"net.ipv4.conf.all.arp_ignore", "0"}}});
+  const auto netns = Netns::open(b_);
+  ASSERT_TRUE(netns);
+  const fs::path memory = fs::path(MemoryFile::default_base()) / MemoryFile::key_of(*netns);
+  ASSERT_EQ(retour("apply -q --netns " + b_).exit, 0);
+  EXPECT_TRUE(fs::exists(memory));
+  lab_.reset();
+  EXPECT_FALSE(fs::exists(memory));
 }
 
 TEST_F(Cli, SnapshotsDiagnoseTheSameElsewhere) {
