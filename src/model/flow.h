@@ -9,9 +9,10 @@
 
 namespace retour {
 
-/// One packet, as the FIB sees it (the kernel's flowi4).
+/// One packet, as the FIB sees it (the kernel's flowi4 and flowi6). The family is the
+/// destination's.
 struct Flow {
-  Ip src{};  ///< unspecified: an unbound socket
+  Ip src{};  ///< unspecified (of either family): an unbound socket
   Ip dst{};
   std::optional<IfIndex> iif{};  ///< unset: sent by this host
   std::optional<IfIndex> oif{};  ///< set only for device-bound sockets
@@ -21,6 +22,8 @@ struct Flow {
   std::uint16_t sport{};
   std::uint16_t dport{};
   std::uint32_t uid{};
+  std::uint32_t flowlabel{};  ///< IPv6: 20 bits
+  friend bool operator==(const Flow&, const Flow&) = default;
 };
 
 }  // namespace retour

@@ -6,11 +6,13 @@
 // over a thousand rules stay small.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string_view>
 #include <vector>
 
+#include "model/conf.h"
 #include "model/flow.h"
 #include "model/objects.h"
 #include "model/rule.h"
@@ -22,6 +24,7 @@ enum class Verdict : std::uint8_t {
   local,    ///< delivered to this host
   broadcast,
   multicast,
+  anycast,
   unreachable,  ///< EHOSTUNREACH from a route, ENETUNREACH from a rule
   prohibit,     ///< EACCES
   blackhole,    ///< EINVAL
@@ -61,6 +64,7 @@ enum class Selector : std::uint8_t {
   ip_proto,
   sport,
   dport,
+  flowlabel,
   inverted,
 };
 
@@ -69,6 +73,53 @@ struct Step {
   RuleOutcome outcome{};
   Selector selector{};                 ///< for no_match
   std::optional<std::uint32_t> route;  ///< index in Snapshot::routes, also when suppressed
+};
+
+/// What became of one route that holds the destination, in a table that was asked.
+enum class RouteOutcome : std::uint8_t {
+  taken,         ///< the table's answer; also a blackhole, unreachable, prohibit or throw route
+  other_tos,     ///< its tos is not the packet's
+  narrow_scope,  ///< its scope is narrower than what was asked for
+  dead,          ///< no leg on a link that is up
+  linkdown,      ///< only legs without carrier, and ignore_routes_with_linkdown is set
+  other_device,  ///< no leg by the link that the packet is bound to
+  left_out,      ///< a nexthop object without a usable leg hides it
+  outranked,     ///< IPv6: of the same metric as the one taken, which scores higher
+  expired,
+  other_source,  ///< IPv6: its `from` prefix does not hold the source
+  not_reached,   ///< something before it was taken: a longer prefix, a lower metric, or its elder
+};
+
+struct Considered {
+  std::uint32_t route{};  ///< index in Snapshot::routes
+  RouteOutcome outcome{};
+  friend bool operator==(const Considered&, const Considered&) = default;
+};
+
+/// One way that a packet may take.
+struct Way {
+  IfIndex link{};
+  std::optional<Ip> gateway;
+  std::optional<Ip> source;
+  std::optional<std::uint32_t> route;  ///< index in Snapshot::routes
+  friend bool operator==(const Way&, const Way&) = default;
+};
+
+/// The reverse-path check of a received packet (fib_validate_source()): the lookup of the way back
+/// to its source, and what the gate made of it.
+struct SourceCheck {
+  Flow flow;                ///< of the reverse lookup
+  EffectiveConf rp_filter;  ///< of the receiving link
+  EffectiveConf accept_local;
+  bool looked_up{};  ///< false: settled without one (own sources are refused, all else passes)
+  Verdict way_back{Verdict::no_route};
+  int errnum{};
+  std::vector<IfIndex> links;  ///< every leg's device on the way back
+  std::optional<std::uint32_t> rule_priority;
+  std::optional<std::uint32_t> route;
+  TableId table{};
+  bool passed{};
+  std::vector<Step> steps;
 };
 
 struct Lookup {
@@ -81,11 +132,17 @@ struct Lookup {
   TableId table{};           ///< 0 = decided without a table
   std::optional<std::uint32_t> rule_priority;
   std::optional<std::uint32_t> route;  ///< index in Snapshot::routes
-  /// Every device the kernel may choose where it is not determined (multipath), `link` first.
-  std::vector<IfIndex> candidates;
+  /// Where the kernel is not determined (multipath, equal default routes): the exact set of ways
+  /// it may take, the one above first. Empty when it leaves by no link.
+  std::vector<Way> candidates;
   std::vector<Step> steps;
+  std::optional<SourceCheck> source_check;  ///< input only, when it was reached
 
   [[nodiscard]] bool ok() const { return errnum == 0; }
+  /// Whatever the kernel chooses, it leaves by `link`.
+  [[nodiscard]] bool one_link() const {
+    return std::ranges::all_of(candidates, [this](const Way& way) { return way.link == link; });
+  }
 };
 
 }  // namespace retour

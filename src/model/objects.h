@@ -73,6 +73,10 @@ struct Neighbor {
   std::vector<std::uint8_t> mac;
   std::uint16_t state{};  ///< NUD_*
   std::uint8_t flags{};   ///< NTF_*; 0x08 = proxy
+
+  [[nodiscard]] bool reachable() const { return state == 0x02; }  // NUD_REACHABLE
+  /// NUD_VALID: permanent, noarp, reachable, probe, stale or delay.
+  [[nodiscard]] bool valid() const { return (state & 0xdeU) != 0; }
   friend bool operator==(const Neighbor&, const Neighbor&) = default;
 };
 

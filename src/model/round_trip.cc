@@ -84,12 +84,12 @@ Flow arp_flow(const Ip& sender, const Ip& target, IfIndex link) {
 
 /// arp_process() for a request on `link`.
 ArpReception hear_arp(const Fib& fib, IfIndex link, const Ip& sender, const Ip& target,
-                      Fib::Heard& heard, const Lookup& filter_route) {
+                      Fib4::Heard& heard, const Lookup& filter_route) {
   ArpReception reception;
   reception.link = link;
   reception.silent_because = deaf(fib.snapshot(), link);
   if (reception.silent_because != Cause::none) return reception;
-  const Lookup route = fib.input(arp_flow(sender, target, link), true, heard);
+  const Lookup route = fib.v4().input(arp_flow(sender, target, link), true, heard);
   if (route.verdict != Verdict::local) {
     reception.silent_because = cause_of(route);
     return reception;
@@ -130,7 +130,7 @@ std::optional<Ip> asker(const Snapshot& snapshot, const Ip& local, IfIndex link,
 }
 
 void ask_arp(RoundTrip& trip, const Fib& fib, const Ip& sender, const Segment& segment) {
-  Fib::Heard heard;
+  Fib4::Heard heard;
   // arp_filter() routes from the asked address to the asker, without protocol or mark.
   const Lookup filter_route = fib.output(reply_flow(trip.local, sender, 0));
   const auto hear = [&](IfIndex link) {
@@ -140,7 +140,7 @@ void ask_arp(RoundTrip& trip, const Fib& fib, const Ip& sender, const Segment& s
   hear(trip.link);
   trip.arp_lookup = trip.arp.front().silent_because == Cause::arp_filter
                         ? filter_route
-                        : fib.input(arp_flow(sender, trip.local, trip.link), true);
+                        : fib.v4().input(arp_flow(sender, trip.local, trip.link), true);
   for (const IfIndex other : segment) {
     if (other != trip.link) hear(other);
   }
@@ -186,7 +186,7 @@ std::string_view name(Cause cause) {
 
 std::vector<IfIndex> arp_answerers(const Fib& fib, const Ip& sender, const Ip& target,
                                    const Segment& links) {
-  Fib::Heard heard;
+  Fib4::Heard heard;
   const Lookup filter_route = fib.output(reply_flow(target, sender, 0));
   std::vector<IfIndex> answering;
   for (const IfIndex link : links) {
@@ -240,7 +240,7 @@ RoundTrip round_trip(const Snapshot& snapshot, const Fib& fib, const Ip& local, 
     lose(trip, Cause::no_route);
     return trip;
   }
-  if (trip.reply.candidates.size() == 1) trip.leaves_on = trip.reply.link;
+  if (trip.reply.one_link()) trip.leaves_on = trip.reply.link;
   if (!carries(snapshot, trip.reply.link)) {
     lose(trip, Cause::link_down);
     return trip;

@@ -2,6 +2,7 @@
 #include "model/snapshot.h"
 
 #include <algorithm>
+#include <charconv>
 
 namespace retour {
 
@@ -19,6 +20,28 @@ const Link* Snapshot::link(std::string_view name) const {
 std::string Snapshot::link_name(IfIndex index) const {
   const Link* found = link(index);
   return found != nullptr ? found->name : "#" + std::to_string(index.value);
+}
+
+const Neighbor* Snapshot::neighbor(IfIndex index, const Ip& ip) const {
+  const auto it = std::ranges::find_if(neighbors, [&](const Neighbor& entry) {
+    return entry.link == index && entry.address == ip && (entry.flags & 0x08U) == 0;
+  });
+  return it != neighbors.end() ? &*it : nullptr;
+}
+
+Release Snapshot::release() const {
+  Release found;
+  const char* const end = kernel.data() + kernel.size();
+  const auto dot = std::from_chars(kernel.data(), end, found.major);
+  if (dot.ec != std::errc{} || dot.ptr == end || *dot.ptr != '.') return {};
+  if (std::from_chars(dot.ptr + 1, end, found.minor).ec != std::errc{}) return {};
+  return found;
+}
+
+EffectiveConf Snapshot::effective(IfIndex index, Conf conf) const {
+  static const ConfValues none;
+  const Link* found = link(index);
+  return retour::effective(conf_all, found != nullptr ? found->conf : none, conf);
 }
 
 }  // namespace retour

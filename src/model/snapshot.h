@@ -23,6 +23,13 @@ struct HiddenBits {
   friend bool operator==(const HiddenBits&, const HiddenBits&) = default;
 };
 
+/// A kernel's release, as far as decisions differ by it.
+struct Release {
+  int major{};
+  int minor{};
+  friend constexpr auto operator<=>(const Release&, const Release&) = default;
+};
+
 /// Links that hear each other's broadcasts (one broadcast domain).
 using Segment = std::vector<IfIndex>;
 
@@ -48,6 +55,12 @@ struct Snapshot {
   [[nodiscard]] const Link* link(std::string_view name) const;
   /// "enp1s0" or, when the index is unknown, "#7".
   [[nodiscard]] std::string link_name(IfIndex index) const;
+  /// An IPv4 sysctl as the kernel combines it for this link; of an unknown link, from `all` alone.
+  [[nodiscard]] EffectiveConf effective(IfIndex index, Conf conf) const;
+  /// What is known of a neighbour, proxy entries aside; nullptr = nothing.
+  [[nodiscard]] const Neighbor* neighbor(IfIndex index, const Ip& ip) const;
+  /// Of `kernel`; 0.0, older than all, when it is not told.
+  [[nodiscard]] Release release() const;
   friend bool operator==(const Snapshot&, const Snapshot&) = default;
 };
 

@@ -132,9 +132,14 @@ std::optional<Ip> representative(const Prefix& outer, const std::set<Prefix>& al
   return Ip::v4(static_cast<std::uint32_t>(candidate));
 }
 
+/// Routes are not compared: their numbers are those of two snapshots.
 bool same_way(const Lookup& a, const Lookup& b) {
   return a.verdict == b.verdict && a.errnum == b.errnum && a.link == b.link &&
-         a.gateway == b.gateway && a.source == b.source && a.candidates == b.candidates;
+         a.gateway == b.gateway && a.source == b.source &&
+         std::equal(a.candidates.begin(), a.candidates.end(), b.candidates.begin(),
+                    b.candidates.end(), [](const Way& x, const Way& y) {
+                      return x.link == y.link && x.gateway == y.gateway && x.source == y.source;
+                    });
 }
 
 }  // namespace

@@ -66,7 +66,13 @@ Json lookup_json(const Snapshot& host, const Lookup& lookup) {
             {"table", lookup.table.value != 0 ? Json(lookup.table.value) : Json(nullptr)},
             {"rule_priority", lookup.rule_priority ? Json(*lookup.rule_priority) : Json(nullptr)},
             {"steps", std::move(steps)}};
-  if (lookup.candidates.size() > 1) json["candidates"] = links_json(host, lookup.candidates);
+  if (lookup.candidates.size() > 1) {
+    for (const Way& way : lookup.candidates) {
+      json["candidates"].push_back({{"dev", link_json(host, way.link)},
+                                    {"gateway", ip_json(way.gateway)},
+                                    {"source", ip_json(way.source)}});
+    }
+  }
   return json;
 }
 

@@ -21,7 +21,7 @@ TEST(PrefixIndex, FindsWhatTryingEveryPrefixFinds) {
       routes[i].metric = static_cast<std::uint32_t>(random() % 3);
       entries.push_back(i);
     }
-    const PrefixIndex index(routes, entries);
+    const PrefixIndex<std::uint32_t> index(routes, entries);
     for (int query = 0; query < 100; ++query) {
       const Ip address = Ip::v4(random() & 0xc0c000ffU);
       int best = -1;
@@ -57,7 +57,7 @@ TEST(PrefixIndex, OrdersOnePrefixAsTheKernelDoes) {
   routes[2].metric = 10;
   routes[3].metric = 99;
   routes[3].tos = 0x10;
-  const PrefixIndex index(routes, {0, 1, 2, 3});
+  const PrefixIndex<std::uint32_t> index(routes, {0, 1, 2, 3});
   const auto entries = index.entries(*index.find(0x0a000001));
   EXPECT_EQ(std::vector<std::uint32_t>(entries.begin(), entries.end()),
             (std::vector<std::uint32_t>{3, 1, 2, 0}));

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// IPv4: what the kernel would decide. Mirrors fib_table_lookup(), ip_route_output_key_hash_rcu(),
+// ip_route_input_slow() and fib_validate_source(). docs/kernel-model.md says what is modelled.
+//
+// Immutable once made; safe to read from several threads.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "model/decision.h"
+#include "model/nexthops.h"
+#include "model/prefix_index.h"
+#include "model/rules.h"
+#include "model/snapshot.h"
+
+namespace retour {
+
+class Fib4 {
+ public:
+  /// REQUIRES: `snapshot` outlives the Fib and is not changed.
+  explicit Fib4(const Snapshot& snapshot);
+
+  /// ip_route_output_key_hash_rcu(). REQUIRES: !flow.iif
+  [[nodiscard]] Lookup output(const Flow& flow) const;
+
+  /// ip_route_input_rcu(); `arp` when the lookup is made for an ARP request (arp_process()).
+  /// REQUIRES: flow.iif
+  [[nodiscard]] Lookup input(const Flow& flow, bool arp = false) const;
+
+  /// The lookups of one packet heard by many links (a broadcast ARP request): the same on every
+  /// link while no rule asks for one, so they are made once. Steps are not recorded.
+  struct Heard {
+    std::optional<Decision> forward;
+    std::optional<Decision> back;
+  };
+  [[nodiscard]] Lookup input(const Flow& flow, bool arp, Heard& heard) const;
+
+  /// Where the tables send a packet received on flow.iif that is not for this host, its source not
+  /// judged. REQUIRES: flow.iif
+  [[nodiscard]] Lookup forward(const Flow& flow) const;
+
+  /// fib_lookup(): rules and tables alone, no source checks. `flow.iif` unset means `lo`. Appends
+  /// to `steps` when given.
+  [[nodiscard]] Decision decide(const Flow& flow, std::vector<Step>* steps = nullptr) const;
+
+  /// Every route of a table that holds the destination, and why it was or was not taken.
+  [[nodiscard]] std::vector<Considered> consider(TableId table, const Flow& flow) const;
+
+  /// inet_select_addr(): the source address for a packet by `link` towards `toward`.
+  [[nodiscard]] std::optional<Ip> select_source(IfIndex link, std::optional<Ip> toward,
+                                                Scope scope) const;
+
+  /// A configured address of this host, on any link or on that one.
+  [[nodiscard]] bool owns(const Ip& ip) const { return owners_.contains(ip.v4_bits()); }
+  [[nodiscard]] bool owns(const Ip& ip, IfIndex link) const;
+
+  [[nodiscard]] const RuleList& rules() const { return rules_; }
+  /// Until a rule was ever touched, tables local and main are one and the rules not consulted.
+  [[nodiscard]] bool merged() const { return merge_; }
+  /// Where a decision may change: the first address of every prefix of every table and rule, and
+  /// the address after its last.
+  [[nodiscard]] std::vector<std::uint32_t> boundaries() const;
+
+ private:
+  using Index = PrefixIndex<std::uint32_t>;
+
+  /// A route as the lookup needs it, apart from what only printing needs.
+  struct Entry {
+    std::span<const NextHop> legs;
+    std::int16_t error{};
+    std::uint8_t tos{};
+    bool object{};
+    bool dead{};
+  };
+
+  void compile_tables();
+  template <class Note>
+  [[nodiscard]] Found find(const Index& table, const Flow& flow, const Note& note) const;
+  [[nodiscard]] Found find(const Index* table, const Flow& flow) const;
+  [[nodiscard]] const Index* table(TableId id) const;
+  /// `taken` for a leg that may carry the flow, else why not.
+  [[nodiscard]] RouteOutcome usable(const NextHop& leg, const Flow& flow) const;
+  [[nodiscard]] Decision decide_merged(const Flow& flow, std::vector<Step>* steps) const;
+  [[nodiscard]] std::optional<IfIndex> local_by_table(const Ip& ip) const;
+  void finish(Lookup& lookup, const Decision& decision) const;
+  void select_path(Lookup& lookup, const Decision& decision) const;
+  [[nodiscard]] std::vector<Way> multipath(const Lookup& lookup, const Decision& decision) const;
+  [[nodiscard]] std::vector<Way> default_routes(const Lookup& lookup,
+                                                const Decision& decision) const;
+  [[nodiscard]] std::optional<Ip> prefsrc(const Way& way, const Route& route,
+                                          const Flow& flow) const;
+  [[nodiscard]] std::optional<Ip> leg_source(IfIndex link, const std::optional<Ip>& gateway,
+                                             Scope scope) const;
+  [[nodiscard]] bool good_neighbor(const NextHop& leg) const;
+  [[nodiscard]] Lookup make_output(Lookup lookup) const;
+  [[nodiscard]] Lookup input(const Flow& flow, bool arp, Heard* heard) const;
+  [[nodiscard]] Verdict validate_source(Lookup& packet, IfIndex link, const Ip& reply_from,
+                                        IfIndex oif, Heard* heard) const;
+
+  const Snapshot& snapshot_;
+  Nexthops nexthops_;
+  RuleList rules_;
+  std::vector<Entry> entries_;  ///< parallel to Snapshot::routes; blank for other families
+  std::unordered_map<TableId, Index> tables_;
+  std::vector<const Index*> slots_;  ///< parallel to rules_.tables(); nullptr = missing
+  Index merged_;                     ///< local over main, while no rule was ever touched
+  bool merge_{};
+  bool custom_local_routes_{};
+  bool realms_{};
+  std::unordered_map<std::uint32_t, std::vector<IfIndex>> owners_;  ///< address → links
+  std::unordered_set<IfIndex> addressed_;                           ///< links with an IPv4 address
+};
+
+}  // namespace retour
