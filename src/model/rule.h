@@ -48,7 +48,9 @@ struct Rule {
   std::uint8_t tos{};                ///< legacy, 0 = not looked at
   std::optional<std::uint8_t> dscp;  ///< 0 … 63
   std::uint8_t dscp_mask{0x3f};
-  std::uint8_t ip_proto{};  ///< 0 = any
+  std::uint32_t flowlabel{};       ///< of IPv6, 20 bits
+  std::uint32_t flowlabel_mask{};  ///< 0 = flow label not looked at
+  std::uint8_t ip_proto{};         ///< 0 = any
   std::optional<Range<std::uint16_t>> sport;
   std::optional<Range<std::uint16_t>> dport;
   std::uint16_t sport_mask{0xffff};

@@ -153,6 +153,15 @@ bool take_unless_none(Bytes data, std::optional<std::uint32_t>& out) {
   return true;
 }
 
+/// In network order on the wire, unlike most numbers here.
+template <class T>
+bool take_network(Bytes data, T& out) {
+  T network_order{};
+  if (!take(data, network_order)) return false;
+  out = swap_network(network_order);
+  return true;
+}
+
 bool rule_port_or_protocol(Rule& rule, std::uint16_t type, Bytes data, bool& known) {
   switch (type) {
     case FRA_IP_PROTO:
@@ -175,12 +184,12 @@ bool rule_port_or_protocol(Rule& rule, std::uint16_t type, Bytes data, bool& kno
       rule.uid = {range.start, range.end};
       return true;
     }
-    case FRA_TUN_ID: {
-      std::uint64_t network_order = 0;
-      if (!take(data, network_order)) return false;
-      rule.tun_id = swap_network(network_order);
-      return true;
-    }
+    case fra_flowlabel:
+      return take_network(data, rule.flowlabel);
+    case fra_flowlabel_mask:
+      return take_network(data, rule.flowlabel_mask);
+    case FRA_TUN_ID:
+      return take_network(data, rule.tun_id);
     default:
       known = false;
       return true;

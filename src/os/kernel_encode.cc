@@ -185,6 +185,10 @@ void MessageBatch::put_rule(nlmsghdr* message, const Rule& rule) {
   }
   if (rule.dscp) put(message, fra_dscp, *rule.dscp);
   if (rule.dscp && rule.dscp_mask != 0x3f) put(message, fra_dscp_mask, rule.dscp_mask);
+  if (rule.flowlabel != 0 || rule.flowlabel_mask != 0) {
+    put(message, fra_flowlabel, swap_network(rule.flowlabel));
+    put(message, fra_flowlabel_mask, swap_network(rule.flowlabel_mask));
+  }
   if (rule.ip_proto != 0) put(message, FRA_IP_PROTO, rule.ip_proto);
   if (rule.sport) put_range(message, FRA_SPORT_RANGE, *rule.sport);
   if (rule.sport && rule.sport_mask != 0xffff) put(message, fra_sport_mask, rule.sport_mask);

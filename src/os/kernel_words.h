@@ -10,6 +10,8 @@
 namespace retour {
 
 inline constexpr std::uint16_t fra_dscp = 25;
+inline constexpr std::uint16_t fra_flowlabel = 26;
+inline constexpr std::uint16_t fra_flowlabel_mask = 27;
 inline constexpr std::uint16_t fra_sport_mask = 28;
 inline constexpr std::uint16_t fra_dport_mask = 29;
 inline constexpr std::uint16_t fra_dscp_mask = 30;
@@ -17,6 +19,9 @@ inline constexpr std::uint16_t fra_dscp_mask = 30;
 /// Network to host order or back.
 [[nodiscard]] constexpr std::uint64_t swap_network(std::uint64_t value) {
   return std::endian::native == std::endian::big ? value : __builtin_bswap64(value);
+}
+[[nodiscard]] constexpr std::uint32_t swap_network(std::uint32_t value) {
+  return std::endian::native == std::endian::big ? value : __builtin_bswap32(value);
 }
 
 }  // namespace retour

@@ -205,6 +205,10 @@ void add_selectors(const Rule& rule, Words& words) {
   if (rule.tos != 0) words.add("tos {:#x}", rule.tos);
   if (rule.dscp && rule.dscp_mask == 0x3f) words.add("dscp {}", *rule.dscp);
   if (rule.dscp && rule.dscp_mask != 0x3f) words.add("dscp {}/{:#x}", *rule.dscp, rule.dscp_mask);
+  if (rule.flowlabel_mask == 0xfffff) words.add("flowlabel {:#x}", rule.flowlabel);
+  if (rule.flowlabel_mask != 0 && rule.flowlabel_mask != 0xfffff) {
+    words.add("flowlabel {:#x}/{:#x}", rule.flowlabel, rule.flowlabel_mask);
+  }
   if (rule.fwmask == 0xffffffffU) {
     words.add("fwmark {:#x}", rule.fwmark);
   } else if (rule.fwmark != 0 || rule.fwmask != 0) {

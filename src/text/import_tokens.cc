@@ -70,15 +70,16 @@ bool add_joined(TokenList& out, std::string_view key, const JsonValue& object,
     std::string_view first, second, word;
     char between;
   };
-  static constexpr std::array<Pair, 9> pairs{{{"fwmark", "fwmask", "fwmark", '/'},
-                                              {"sport", "sport_mask", "sport", '/'},
-                                              {"dport", "dport_mask", "dport", '/'},
-                                              {"dscp", "dscp_mask", "dscp", '/'},
-                                              {"sport_start", "sport_end", "sport", '-'},
-                                              {"dport_start", "dport_end", "dport", '-'},
-                                              {"uid_start", "uid_end", "uidrange", '-'},
-                                              {"flow_from", "flow_to", "realms", '/'},
-                                              {"flow_to", "", "realms", '/'}}};
+  static constexpr std::array<Pair, 10> pairs{{{"fwmark", "fwmask", "fwmark", '/'},
+                                               {"flowlabel", "flowlabel_mask", "flowlabel", '/'},
+                                               {"sport", "sport_mask", "sport", '/'},
+                                               {"dport", "dport_mask", "dport", '/'},
+                                               {"dscp", "dscp_mask", "dscp", '/'},
+                                               {"sport_start", "sport_end", "sport", '-'},
+                                               {"dport_start", "dport_end", "dport", '-'},
+                                               {"uid_start", "uid_end", "uidrange", '-'},
+                                               {"flow_from", "flow_to", "realms", '/'},
+                                               {"flow_to", "", "realms", '/'}}};
   for (const Pair& pair : pairs) {
     if (key == pair.second) {
       // Written with its first half; only realms may stand without one.

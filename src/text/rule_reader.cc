@@ -44,6 +44,7 @@ class RuleParser {
   void device(std::string& name, bool& detached);
   void port(std::optional<Range<std::uint16_t>>& range, std::uint16_t& mask);
   void dscp();
+  void flow_label();
   void mark();
   void lookup();
   void guess_protocol();
@@ -124,6 +125,23 @@ void RuleParser::dscp() {
   out_.rule.dscp_mask = static_cast<std::uint8_t>(*mask);
 }
 
+void RuleParser::flow_label() {
+  constexpr std::uint64_t most = 0xfffff;
+  const std::string_view text = in_.value("a flow label, or label/mask");
+  const auto slash = text.find('/');
+  const auto label = parse_number(text.substr(0, slash), most);
+  const auto mask = slash == std::string_view::npos ? std::optional<std::uint64_t>(most)
+                                                    : parse_number(text.substr(slash + 1), most);
+  if (!label || !mask) return in_.fail(text, "a flow label of 20 bits, or label/mask");
+  if (out_.family_known && out_.rule.family == Family::v4) {
+    return in_.fail(text, "no flow label in a rule of IPv4");
+  }
+  out_.family_known = true;  // only IPv6 has it
+  out_.rule.family = Family::v6;
+  out_.rule.flowlabel = static_cast<std::uint32_t>(*label);
+  out_.rule.flowlabel_mask = static_cast<std::uint32_t>(*mask);
+}
+
 bool RuleParser::selector() {
   Rule& rule = out_.rule;
   if (in_.take_if("not")) {
@@ -142,6 +160,8 @@ bool RuleParser::selector() {
     rule.tos = static_cast<std::uint8_t>(in_.word(dsfield_words(), "a TOS name or number", 255));
   } else if (in_.take_if("dscp")) {
     dscp();
+  } else if (in_.take_if("flowlabel")) {
+    flow_label();
   } else if (in_.take_if("ipproto")) {
     rule.ip_proto = static_cast<std::uint8_t>(
         in_.word(ip_protocol_words(), "an IP protocol name or number (ip -N prints numbers)", 255));

@@ -190,6 +190,8 @@ void put_selectors(Json& out, const Rule& rule) {
   put(out, "tos", unsigned{rule.tos}, 0U);
   if (rule.dscp) out["dscp"] = *rule.dscp;
   put(out, "dscp_mask", unsigned{rule.dscp_mask}, 0x3fU);
+  put(out, "flowlabel", rule.flowlabel, 0U);
+  put(out, "flowlabel_mask", rule.flowlabel_mask, 0U);
   put(out, "ipproto", unsigned{rule.ip_proto}, 0U);
   put_range(out, "sport", rule.sport);
   put_range(out, "dport", rule.dport);

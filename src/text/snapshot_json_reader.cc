@@ -196,6 +196,8 @@ void Reader::selectors(JsonObject& in, Rule& out) {
   in.optional_number("dscp", out.dscp);
   in.number("dscp_mask", out.dscp_mask);
   if (out.dscp.value_or(0) > 63) in.wrong("dscp", in.field("dscp"), "a number from 0 to 63");
+  in.number("flowlabel", out.flowlabel);
+  in.number("flowlabel_mask", out.flowlabel_mask);
   in.number("ipproto", out.ip_proto);
   read_range(in, "sport", out.sport);
   read_range(in, "dport", out.dport);

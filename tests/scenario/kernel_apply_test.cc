@@ -96,9 +96,8 @@ std::vector<Change> every_selector(const Snapshot& host) {
     });
   }
   add([](Rule& r) { r.family = Family::v6, r.fwmark = 1, r.fwmask = 3, r.uid = {0, 5}; });
-  add([](Rule& r) {
-    r.family = Family::v6, r.other = {{26, {0, 1, 2, 3}}, {27, {0, 15, 255, 255}}};
-  });
+  add([](Rule& r) { r.family = Family::v6, r.flowlabel = 0x10203, r.flowlabel_mask = 0xfffff; });
+  add([](Rule& r) { r.family = Family::v6, r.flowlabel_mask = 0xf; });
 
   // The foreign routes of every kind once more, in tables of our own.
   for (const Route& each : host.routes) {
@@ -175,6 +174,7 @@ TEST(KernelApply, CommandShownIsTheChange) {
     const std::string command = ip_command(change, *start);
     // What iproute2 6.1 cannot say.
     if (command.find("dscp") != std::string::npos ||
+        command.find("flowlabel") != std::string::npos ||
         command.find("# not said") != std::string::npos ||
         command.find("port 4608/") != std::string::npos) {
       continue;

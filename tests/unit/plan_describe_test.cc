@@ -54,6 +54,12 @@ TEST(Describe, AMaskIsSaidWhereItIsNotTheWhole) {
   marked.fwmask = 0xff;
   marked.dscp_mask = 0x38;
   EXPECT_EQ(rule_words(marked), "from all dscp 8/0x38 fwmark 0x5/0xff lookup 7");
+  Rule labelled = rule(100, TableId{7});
+  labelled.flowlabel = 0x12345;
+  labelled.flowlabel_mask = 0xfffff;
+  EXPECT_EQ(rule_words(labelled), "from all flowlabel 0x12345 lookup 7");
+  labelled.flowlabel_mask = 0xfff;
+  EXPECT_EQ(rule_words(labelled), "from all flowlabel 0x12345/0xfff lookup 7");
 }
 
 }  // namespace

@@ -37,6 +37,16 @@ TEST(ImportWords, RulesOfNewerIproute2) {
   EXPECT_EQ(rule.dscp_mask, 7);
   EXPECT_EQ(rule.suppress_ifgroup, 0U);
   EXPECT_EQ(first_custom("7: from all dscp EF lookup 5\n").dscp, 46);
+  const auto labelled = import_texts(
+      only(Part::rule,
+           "7: from all lookup 5 flowlabel 0xfffff\n8: from all lookup 5 flowlabel 0x1/0xf\n"));
+  ASSERT_TRUE(labelled) << labelled.error().message();
+  const Rule& label = labelled->rules.back();
+  EXPECT_EQ(label.family, Family::v6);
+  EXPECT_EQ(label.flowlabel, 1U);
+  EXPECT_EQ(label.flowlabel_mask, 0xfU);
+  EXPECT_EQ(labelled->rules[labelled->rules.size() - 2].flowlabel_mask, 0xfffffU);
+  EXPECT_FALSE(import_texts(only(Part::rule, "7: from 10.0.0.1 lookup 5 flowlabel 0x1\n")));
   EXPECT_EQ(first_custom(R"([{"priority":7,"src":"all","sport":80,"sport_mask":"0xff",
       "dscp":"CS1","dscp_mask":"0x3f","table":"main"}])"),
             first_custom("7: from all sport 0x50/0xff lookup main dscp CS1\n"));

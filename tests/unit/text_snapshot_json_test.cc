@@ -174,6 +174,8 @@ class Generator {
     out.tos = any8();
     if (coin()) out.dscp = static_cast<std::uint8_t>(below(64));
     out.dscp_mask = any8();
+    out.flowlabel = any32();
+    out.flowlabel_mask = any32();
     out.ip_proto = any8();
     out.sport = range<std::uint16_t>();
     out.dport = range<std::uint16_t>();
