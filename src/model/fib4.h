@@ -56,6 +56,9 @@ class Fib4 {
   [[nodiscard]] std::optional<Ip> select_source(IfIndex link, std::optional<Ip> toward,
                                                 Scope scope) const;
 
+  /// inet_addr_type(): what the local table makes of an address; local = ours.
+  [[nodiscard]] RouteType address_type(const Ip& ip) const;
+
   /// A configured address of this host, on any link or on that one.
   [[nodiscard]] bool owns(const Ip& ip) const { return owners_.contains(ip.v4_bits()); }
   [[nodiscard]] bool owns(const Ip& ip, IfIndex link) const;

@@ -185,8 +185,13 @@ Lookup Fib4::input(const Flow& flow, bool arp, Heard* heard) const {
   Verdict refused = Verdict::unicast;
   for (const Way& way : lookup.candidates) {
     const Verdict source = validated(flow.dst, way.link);
-    if (source == Verdict::unicast) {
+    // Whoever asked hears others on its own link without our help, unless they are kept apart.
+    const bool pointless =
+        arp && way.link == link && snapshot_.effective(link, Conf::proxy_arp_pvlan).value == 0;
+    if (source == Verdict::unicast && !pointless) {
       passing.push_back(way);
+    } else if (source == Verdict::unicast) {
+      refused = Verdict::no_forward;
     } else {
       refused = source;
     }
@@ -195,9 +200,6 @@ Lookup Fib4::input(const Flow& flow, bool arp, Heard* heard) const {
   lookup.candidates = std::move(passing);
   lookup.link = lookup.candidates.front().link;
   lookup.gateway = lookup.candidates.front().gateway;
-  if (arp && lookup.link == link && snapshot_.effective(link, Conf::proxy_arp_pvlan).value == 0) {
-    return drop(Verdict::no_forward);
-  }
   return lookup;
 }
 

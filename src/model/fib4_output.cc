@@ -191,6 +191,16 @@ std::optional<IfIndex> Fib4::local_by_table(const Ip& ip) const {
   return found.leg->link;
 }
 
+// inet_addr_type_dev_table().
+RouteType Fib4::address_type(const Ip& ip) const {
+  if (ip.is_unspecified() || ip.is_limited_broadcast()) return RouteType::broadcast;
+  if (ip.is_multicast()) return RouteType::multicast;
+  Flow self;
+  self.dst = ip;
+  const Found found = find(merge_ ? &merged_ : table(table_local), self);
+  return found.errnum == 0 ? snapshot_.routes[found.route].type : RouteType::unicast;
+}
+
 // __mkroute_output(): what a chosen link still refuses.
 Lookup Fib4::make_output(Lookup lookup) const {
   const bool loopback_source = lookup.source && lookup.source->is_loopback();

@@ -74,6 +74,7 @@ struct Neighbor {
   std::uint16_t state{};  ///< NUD_*
   std::uint8_t flags{};   ///< NTF_*; 0x08 = proxy
 
+  [[nodiscard]] bool proxy() const { return (flags & 0x08U) != 0; }
   [[nodiscard]] bool reachable() const { return state == 0x02; }  // NUD_REACHABLE
   /// NUD_VALID: permanent, noarp, reachable, probe, stale or delay.
   [[nodiscard]] bool valid() const { return (state & 0xdeU) != 0; }

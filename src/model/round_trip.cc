@@ -12,60 +12,6 @@ namespace {
 
 constexpr std::uint8_t proto_icmp = 1;
 
-Cause cause_of(const Lookup& lookup) {
-  switch (lookup.verdict) {
-    case Verdict::rp_filter:
-      return Cause::rp_filter;
-    case Verdict::martian:
-      return Cause::martian;
-    default:
-      return Cause::no_route;
-  }
-}
-
-bool carries(const Snapshot& snapshot, IfIndex index) {
-  const Link* link = snapshot.link(index);
-  return link != nullptr && link->up() && link->carrier();
-}
-
-/// A port hands what it receives to its master; a VRF member keeps it.
-bool enslaved(const Snapshot& snapshot, IfIndex index) {
-  const Link* link = snapshot.link(index);
-  if (link == nullptr || link->master.value == 0) return false;
-  const Link* master = snapshot.link(link->master);
-  return master == nullptr || master->kind != "vrf";
-}
-
-/// Why a link is deaf to ARP whatever the gates say.
-Cause deaf(const Snapshot& snapshot, IfIndex index) {
-  if (!carries(snapshot, index)) return Cause::link_down;
-  if (enslaved(snapshot, index)) return Cause::enslaved;
-  return snapshot.link(index)->noarp() ? Cause::noarp : Cause::none;
-}
-
-/// inet_confirm_addr() of arp_ignore(): does the mode tell `link` to ignore a request for `target`?
-bool ignores(const Fib& fib, IfIndex link, const Ip& sender, const Ip& target) {
-  const auto& addresses = fib.snapshot().addresses;
-  switch (fib.conf(link, Conf::arp_ignore).value) {
-    case 1:
-      return !fib.owns(target, link);
-    case 2:
-      return !fib.owns(target, link) ||
-             std::ranges::none_of(addresses, [&](const Address& address) {
-               return address.link == link && address.subnet().contains(target) &&
-                      address.subnet().contains(sender);
-             });
-    case 3:
-      return std::ranges::none_of(addresses, [&](const Address& address) {
-        return address.local.address == target && address.scope <= scope_link;
-      });
-    case 8:
-      return true;
-    default:
-      return false;
-  }
-}
-
 Flow reply_flow(const Ip& local, const Ip& peer, std::uint8_t ip_proto) {
   Flow flow;
   flow.src = local;
@@ -80,32 +26,6 @@ Flow arp_flow(const Ip& sender, const Ip& target, IfIndex link) {
   flow.dst = target;
   flow.iif = link;
   return flow;
-}
-
-/// arp_process() for a request on `link`.
-ArpReception hear_arp(const Fib& fib, IfIndex link, const Ip& sender, const Ip& target,
-                      Fib4::Heard& heard, const Lookup& filter_route) {
-  ArpReception reception;
-  reception.link = link;
-  reception.silent_because = deaf(fib.snapshot(), link);
-  if (reception.silent_because != Cause::none) return reception;
-  const Lookup route = fib.v4().input(arp_flow(sender, target, link), true, heard);
-  if (route.verdict != Verdict::local) {
-    reception.silent_because = cause_of(route);
-    return reception;
-  }
-  if (ignores(fib, link, sender, target)) {
-    reception.silent_because = Cause::arp_ignore;
-    return reception;
-  }
-  if (fib.conf(link, Conf::arp_filter).value != 0) {
-    if (!filter_route.ok() || filter_route.link != link) {
-      reception.silent_because = Cause::arp_filter;
-      return reception;
-    }
-  }
-  reception.answers = true;
-  return reception;
 }
 
 /// Who asks for our address on the wire: the peer itself, or the gateway towards it where it lies
@@ -130,20 +50,17 @@ std::optional<Ip> asker(const Snapshot& snapshot, const Ip& local, IfIndex link,
 }
 
 void ask_arp(RoundTrip& trip, const Fib& fib, const Ip& sender, const Segment& segment) {
-  Fib4::Heard heard;
-  // arp_filter() routes from the asked address to the asker, without protocol or mark.
-  const Lookup filter_route = fib.output(reply_flow(trip.local, sender, 0));
-  const auto hear = [&](IfIndex link) {
-    trip.arp.push_back(hear_arp(fib, link, sender, trip.local, heard, filter_route));
-    if (trip.arp.back().answers) trip.arp_answered_by.push_back(link);
-  };
-  hear(trip.link);
-  trip.arp_lookup = trip.arp.front().silent_because == Cause::arp_filter
-                        ? filter_route
-                        : fib.v4().input(arp_flow(sender, trip.local, trip.link), true);
-  for (const IfIndex other : segment) {
-    if (other != trip.link) hear(other);
+  std::vector<IfIndex> hearers{trip.link};
+  std::ranges::copy_if(segment, std::back_inserter(hearers),
+                       [&](IfIndex other) { return other != trip.link; });
+  trip.arp = hear_arp(fib, {sender, trip.local}, hearers);
+  for (const ArpReception& heard : trip.arp) {
+    if (heard.answers) trip.arp_answered_by.push_back(heard.link);
   }
+  // arp_filter() routes from the asked address to the asker, without protocol or mark.
+  trip.arp_lookup = trip.arp.front().silent_because == Cause::arp_filter
+                        ? fib.output(reply_flow(trip.local, sender, 0))
+                        : fib.v4().input(arp_flow(sender, trip.local, trip.link), true);
 }
 
 /// The segment that `link` is on; an empty one when it is on none of them.
@@ -174,25 +91,6 @@ std::string_view name(DoorVerdict verdict) {
   static constexpr std::array<std::string_view, 3> names{"same-door", "wrong-door", "lost"};
   static_assert(names.size() == static_cast<std::size_t>(DoorVerdict::lost) + 1);
   return names[static_cast<std::size_t>(verdict)];
-}
-
-std::string_view name(Cause cause) {
-  static constexpr std::array<std::string_view, 12> names{
-      "none",          "flux",     "wrong-route", "rp_filter", "arp_filter", "arp_ignore",
-      "wrong-segment", "enslaved", "noarp",       "no-route",  "link-down",  "martian"};
-  static_assert(names.size() == static_cast<std::size_t>(Cause::martian) + 1);
-  return names[static_cast<std::size_t>(cause)];
-}
-
-std::vector<IfIndex> arp_answerers(const Fib& fib, const Ip& sender, const Ip& target,
-                                   const Segment& links) {
-  Fib4::Heard heard;
-  const Lookup filter_route = fib.output(reply_flow(target, sender, 0));
-  std::vector<IfIndex> answering;
-  for (const IfIndex link : links) {
-    if (hear_arp(fib, link, sender, target, heard, filter_route).answers) answering.push_back(link);
-  }
-  return answering;
 }
 
 RoundTrip round_trip(const Snapshot& snapshot, const Fib& fib, const Ip& local, IfIndex link,
@@ -241,7 +139,7 @@ RoundTrip round_trip(const Snapshot& snapshot, const Fib& fib, const Ip& local, 
     return trip;
   }
   if (trip.reply.one_link()) trip.leaves_on = trip.reply.link;
-  if (!carries(snapshot, trip.reply.link)) {
+  if (deaf(snapshot, trip.reply.link) == Cause::link_down) {
     lose(trip, Cause::link_down);
     return trip;
   }

@@ -10,12 +10,9 @@
 #include <string_view>
 #include <vector>
 
-#include "model/lookup.h"
-#include "model/snapshot.h"
+#include "model/arp.h"
 
 namespace retour {
-
-class Fib;
 
 enum class DoorVerdict : std::uint8_t {
   same_door,   ///< arrives and leaves by the link that owns the address
@@ -23,31 +20,7 @@ enum class DoorVerdict : std::uint8_t {
   lost,
 };
 
-/// Why a round trip is not same_door. The names in JSON are these, with `_` as it stands.
-enum class Cause : std::uint8_t {
-  none,
-  flux,         ///< another link answers ARP for the address
-  wrong_route,  ///< the lookup for the reply picks another link
-  rp_filter,
-  arp_filter,
-  arp_ignore,
-  wrong_segment,  ///< the reply leaves on-link by a link whose segment the peer is not on
-  enslaved,       ///< the link is a port of a bridge or bond: what arrives is the master's
-  noarp,          ///< ARP is off on the link (IFF_NOARP)
-  no_route,       ///< no usable route back (also unreachable, prohibit, blackhole)
-  link_down,
-  martian,
-};
-
 [[nodiscard]] std::string_view name(DoorVerdict verdict);  ///< "same-door", …
-[[nodiscard]] std::string_view name(Cause cause);          ///< "rp_filter", "no-route", …
-
-/// What one link does with the peer's ARP request (arp_process()).
-struct ArpReception {
-  IfIndex link{};
-  bool answers{};
-  Cause silent_because{Cause::none};  ///< the gate, when it stays silent
-};
 
 /// One combination of gates and what it leads to; for hosts whose gates are unknown.
 struct GateOutcome {
@@ -77,10 +50,6 @@ struct RoundTrip {
   /// packets).
   std::vector<GateOutcome> outcomes;
 };
-
-/// Which of `links` answer when `sender` asks for `target` by ARP (arp_process()).
-[[nodiscard]] std::vector<IfIndex> arp_answerers(const Fib& fib, const Ip& sender, const Ip& target,
-                                                 const Segment& links);
 
 /// REQUIRES: `local` is an IPv4 address of `snapshot` on `link`. `segments` are the links of the
 /// address's subnet by broadcast domain, `link` in one of them; the peer is taken to be on that

@@ -46,6 +46,7 @@ std::uint32_t selectors_of(const Rule& rule) {
   has(rule.ip_proto != 0, Selector::ip_proto);
   has(rule.sport.has_value(), Selector::sport);
   has(rule.dport.has_value(), Selector::dport);
+  has(rule.flowlabel_mask != 0, Selector::flowlabel);
   return bits;
 }
 
@@ -177,6 +178,7 @@ Selector RuleList::mismatch(const Entry& entry, const Flow& flow) const {
   if (asks(Selector::dport) && !port_matches(*rule.dport, rule.dport_mask, flow.dport)) {
     return Selector::dport;
   }
+  if (((rule.flowlabel ^ flow.flowlabel) & rule.flowlabel_mask) != 0) return Selector::flowlabel;
   return Selector::none;
 }
 

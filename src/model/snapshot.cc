@@ -24,7 +24,7 @@ std::string Snapshot::link_name(IfIndex index) const {
 
 const Neighbor* Snapshot::neighbor(IfIndex index, const Ip& ip) const {
   const auto it = std::ranges::find_if(neighbors, [&](const Neighbor& entry) {
-    return entry.link == index && entry.address == ip && (entry.flags & 0x08U) == 0;
+    return entry.link == index && entry.address == ip && !entry.proxy();
   });
   return it != neighbors.end() ? &*it : nullptr;
 }
