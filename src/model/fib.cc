@@ -30,13 +30,7 @@ Decision Fib::decide(const Flow& flow, std::vector<Step>* steps) const {
 }
 
 Destinations Fib::destinations(const Flow& flow) const {
-  const auto decide_at = [&](const Ip& dst) {
-    Flow there = flow;
-    there.dst = dst;
-    return decide(there);
-  };
-  if (flow.dst.is_v4()) return {v4_.boundaries(), decide_at};
-  return {v6_.boundaries(), decide_at};
+  return flow.dst.is_v4() ? v4_.destinations(flow) : v6_.destinations(flow);
 }
 
 std::vector<Considered> Fib::consider(TableId table, const Flow& flow) const {

@@ -165,8 +165,8 @@ std::vector<Considered> Fib4::consider(TableId id, const Flow& flow) const {
   return all;
 }
 
-std::vector<std::uint32_t> Fib4::boundaries() const {
-  std::vector<std::uint32_t> starts{0};
+std::vector<std::uint32_t> Fib4::boundaries(const RuleList& rules) const {
+  std::vector<std::uint32_t> starts;
   const auto cut = [&starts](std::uint32_t first, std::uint32_t last) {
     starts.push_back(first);
     if (last != 0xffffffffU) starts.push_back(last + 1);
@@ -180,19 +180,36 @@ std::vector<std::uint32_t> Fib4::boundaries() const {
     cut_table(table(table_default));
     return starts;
   }
-  for (const Index* table : slots_) cut_table(table);
-  for (const RuleList::Entry& entry : rules_.entries()) {
-    if (!entry.rule->to) continue;
-    const Prefix to = entry.rule->to->network();
-    cut(to.address.v4_bits(), to.last().v4_bits());
+  std::vector<bool> done(slots_.size());
+  for (const RuleList::Entry& entry : rules.entries()) {
+    if (entry.rule->to) {
+      const Prefix to = entry.rule->to->network();
+      cut(to.address.v4_bits(), to.last().v4_bits());
+    }
+    if (entry.rule->action != RuleAction::lookup || done[entry.slot]) continue;
+    done[entry.slot] = true;
+    cut_table(slots_[entry.slot]);
   }
   return starts;
 }
 
-Decision Fib4::decide(const Flow& flow, std::vector<Step>* steps) const {
+Destinations Fib4::destinations(const Flow& flow) const {
+  const RuleList rules = rules_.narrowed(flow);
+  Flow there = flow;
+  return {boundaries(rules), [&](const Ip& dst) {
+            there.dst = dst;
+            return decide(rules, there, nullptr);
+          }};
+}
+
+Decision Fib4::decide(const RuleList& rules, const Flow& flow, std::vector<Step>* steps) const {
   if (merge_) return decide_merged(flow, steps);
-  return rules_.walk(
+  return rules.walk(
       flow, [&](std::uint32_t slot) { return find(slots_[slot], flow); }, steps);
+}
+
+Decision Fib4::decide(const Flow& flow, std::vector<Step>* steps) const {
+  return decide(rules_, flow, steps);
 }
 
 // fib_lookup() before any rule was ever touched: the merged trie, then default. The rules are

@@ -13,7 +13,7 @@
 #include <unordered_set>
 #include <vector>
 
-#include "model/decision.h"
+#include "model/destinations.h"
 #include "model/nexthops.h"
 #include "model/prefix_index.h"
 #include "model/rules.h"
@@ -66,9 +66,8 @@ class Fib4 {
   [[nodiscard]] const RuleList& rules() const { return rules_; }
   /// Until a rule was ever touched, tables local and main are one and the rules not consulted.
   [[nodiscard]] bool merged() const { return merge_; }
-  /// Where a decision may change: the first address of every prefix of every table and rule, and
-  /// the address after its last.
-  [[nodiscard]] std::vector<std::uint32_t> boundaries() const;
+  /// decide() for every destination of this flow.
+  [[nodiscard]] Destinations destinations(const Flow& flow) const;
 
  private:
   using Index = PrefixIndex<std::uint32_t>;
@@ -83,6 +82,11 @@ class Fib4 {
   };
 
   void compile_tables();
+  [[nodiscard]] Decision decide(const RuleList& rules, const Flow& flow,
+                                std::vector<Step>* steps) const;
+  /// Where a decision may change: the first address of every prefix of every table and rule in
+  /// play, and the address after its last.
+  [[nodiscard]] std::vector<std::uint32_t> boundaries(const RuleList& rules) const;
   template <class Note>
   [[nodiscard]] Found find(const Index& table, const Flow& flow, const Note& note) const;
   [[nodiscard]] Found find(const Index* table, const Flow& flow) const;

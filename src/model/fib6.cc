@@ -39,6 +39,12 @@ bool Fib6::owns(const Ip& ip, IfIndex link) const {
   });
 }
 
-std::vector<Bits> Fib6::boundaries() const { return {}; }
+Destinations Fib6::destinations(const Flow& flow) const {
+  Flow there = flow;
+  return {std::vector<Bits>{}, [&](const Ip& dst) {
+            there.dst = dst;
+            return decide(there);
+          }};
+}
 
 }  // namespace retour

@@ -10,7 +10,7 @@
 #include <optional>
 #include <vector>
 
-#include "model/decision.h"
+#include "model/destinations.h"
 #include "model/nexthops.h"
 #include "model/prefix_index.h"
 #include "model/rules.h"
@@ -30,7 +30,7 @@ class Fib6 {
   [[nodiscard]] std::vector<Considered> consider(TableId table, const Flow& flow) const;
   [[nodiscard]] bool owns(const Ip& ip) const;
   [[nodiscard]] bool owns(const Ip& ip, IfIndex link) const;
-  [[nodiscard]] std::vector<Bits> boundaries() const;
+  [[nodiscard]] Destinations destinations(const Flow& flow) const;
 
  private:
   const Snapshot& snapshot_;

@@ -182,6 +182,30 @@ Selector RuleList::mismatch(const Entry& entry, const Flow& flow) const {
   return Selector::none;
 }
 
+RuleList RuleList::narrowed(const Flow& flow) const {
+  RuleList kept(*this);
+  kept.entries_.clear();
+  std::vector<std::size_t> place(entries_.size());  // in `kept`, of this rule or the next kept one
+  for (std::size_t i = 0; i < entries_.size(); ++i) {
+    place[i] = kept.entries_.size();
+    Entry entry = entries_[i];
+    const bool by_destination = (entry.selectors & bit(Selector::to)) != 0;
+    entry.to_mask = 0;
+    const bool rest_matches = mismatch(entry, flow) == Selector::none;
+    if (!by_destination && rest_matches == entry.rule->invert) continue;  // never matches
+    if (!rest_matches && !entry.rule->invert) continue;
+    if (rest_matches) {
+      entry.selectors = by_destination ? bit(Selector::to) : 0;
+    }
+    entry.to_mask = entries_[i].to_mask;
+    kept.entries_.push_back(entry);
+  }
+  for (Entry& entry : kept.entries_) {
+    if (entry.jump) entry.jump = place[*entry.jump];
+  }
+  return kept;
+}
+
 bool RuleList::suppressed(const Rule& rule, const Found& found) const {
   const Route& route = snapshot_.routes[found.route];
   if (rule.suppress_prefixlength && route.dst.length <= *rule.suppress_prefixlength) return true;

@@ -43,6 +43,10 @@ class RuleList {
   template <class Look>
   [[nodiscard]] Decision walk(const Flow& flow, const Look& look, std::vector<Step>* steps) const;
 
+  /// The rules that may match flows which differ from this one in the destination alone, decided
+  /// but for the destination. Slots stay what they are.
+  [[nodiscard]] RuleList narrowed(const Flow& flow) const;
+
   [[nodiscard]] std::span<const Entry> entries() const { return entries_; }
   /// The tables that rules look into, each once; a rule's slot is its position here.
   [[nodiscard]] std::span<const TableId> tables() const { return tables_; }
