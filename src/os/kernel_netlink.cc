@@ -15,6 +15,7 @@
 #include <chrono>
 #include <thread>
 
+#include "os/kernel_ask.h"
 #include "os/kernel_decode.h"
 
 namespace retour {
@@ -144,6 +145,10 @@ Result<Snapshot> NetlinkKernel::snapshot() {
   static_cast<void>(events_.drain());
   if (snapshot) read_rest(*snapshot);
   return snapshot;
+}
+
+Result<std::vector<Answer>> NetlinkKernel::ask(std::span<const Flow> flows) {
+  return ask_kernel(requests_, flows);
 }
 
 Result<Snapshot> NetlinkKernel::read_until_still() {

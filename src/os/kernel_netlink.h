@@ -32,6 +32,8 @@ class NetlinkKernel final : public Kernel {
   [[nodiscard]] std::vector<std::optional<Error>> apply(std::span<const Change> changes) override;
   static constexpr std::size_t exclusive_rules = 512;
 
+  [[nodiscard]] Result<std::vector<Answer>> ask(std::span<const Flow> flows) override;
+
  private:
   NetlinkKernel(NetlinkSocket requests, NetlinkSocket events, std::string etc_iproute2);
 

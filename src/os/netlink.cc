@@ -220,38 +220,79 @@ Result<std::vector<Acknowledgement>> NetlinkSocket::send_batch(Bytes messages, s
              sizeof(kernel)) < 0) {
     return fail(netlink_error("send changes to the kernel", errno));
   }
-  // The kernel has carried all of it out by the time sendto() returns, so every answer is waiting:
-  // one system call takes many, and an empty queue means that there are no more.
-  constexpr std::size_t at_once = 64;
+  std::vector<Acknowledgement> answers(count);
+  std::size_t missing = count;
+  read_waiting(64, [&](Bytes datagram, bool /*cut_off*/) {
+    // Cut off or not, the acknowledgement itself stands first.
+    static_cast<void>(each_message(datagram, [&](const NetlinkMessage& message) {
+      const std::uint32_t position = message.sequence - first;
+      if (message.type != NLMSG_ERROR || position >= count) return true;
+      Acknowledgement& answer = answers[position];
+      if (!answer.arrived) --missing;
+      answer = {true, error_of(message), {}};
+      if (answer.errnum != 0) answer.text = extended_text(message.payload, message.flags);
+      return true;
+    }));
+    return missing > 0;
+  });
+  return answers;
+}
+
+Result<void> NetlinkSocket::ask_batch(
+    Bytes messages, std::uint32_t first, std::size_t count,
+    const std::function<bool(std::size_t, int, const NetlinkMessage&)>& visit) {
+  constexpr std::string_view doing = "ask the kernel for routes";
+  sockaddr_nl kernel{};
+  kernel.nl_family = AF_NETLINK;
+  if (sendto(fd_, messages.data(), messages.size(), 0, reinterpret_cast<const sockaddr*>(&kernel),
+             sizeof(kernel)) < 0) {
+    return fail(netlink_error(std::string(doing), errno));
+  }
+  std::size_t missing = count;
+  bool sound = true;
+  read_waiting(32, [&](Bytes datagram, bool cut_off) {
+    sound = sound && !cut_off && each_message(datagram, [&](const NetlinkMessage& message) {
+              const std::uint32_t position = message.sequence - first;
+              if (position >= count) return true;
+              --missing;
+              sound = visit(position, message.type == NLMSG_ERROR ? error_of(message) : 0, message);
+              return sound;
+            });
+    return sound && missing > 0;
+  });
+  if (sound && missing == 0) return {};
+  abandon();
+  return fail({ErrorKind::system, sound ? ENOBUFS : EBADMSG, std::string(doing),
+               sound ? "the kernel left questions without an answer"
+                     : "the kernel sent a message this program cannot read"});
+}
+
+void NetlinkSocket::read_waiting(std::size_t at_once,
+                                 const std::function<bool(Bytes, bool cut_off)>& visit) {
+  // The kernel has carried all of a batch out by the time sendto() returns, so every answer is
+  // waiting: one system call takes many, and an empty queue means that there are no more.
+  constexpr std::size_t most = 64;
+  at_once = std::min(at_once, most);
   const std::size_t room = buffer_.size() / at_once;
-  std::array<iovec, at_once> slots{};
-  std::array<mmsghdr, at_once> headers{};
+  std::array<iovec, most> slots{};
+  std::array<mmsghdr, most> headers{};
   for (std::size_t i = 0; i < at_once; ++i) {
     slots[i] = {buffer_.data() + i * room, room};
     headers[i].msg_hdr.msg_iov = &slots[i];
     headers[i].msg_hdr.msg_iovlen = 1;
   }
-  std::vector<Acknowledgement> answers(count);
-  std::size_t missing = count;
-  while (missing > 0) {
-    const int got = recvmmsg(fd_, headers.data(), at_once, MSG_DONTWAIT, nullptr);
+  while (true) {
+    const int got =
+        recvmmsg(fd_, headers.data(), static_cast<unsigned>(at_once), MSG_DONTWAIT, nullptr);
     if (got < 0 && (errno == EINTR || errno == ENOBUFS)) continue;
-    if (got <= 0) break;
+    if (got <= 0) return;
+    bool more = true;
     for (std::size_t i = 0; i < static_cast<std::size_t>(got); ++i) {
-      const Bytes datagram{buffer_.data() + i * room, headers[i].msg_len};
-      // Cut off or not, the acknowledgement itself stands first.
-      static_cast<void>(each_message(datagram, [&](const NetlinkMessage& message) {
-        const std::uint32_t position = message.sequence - first;
-        if (message.type != NLMSG_ERROR || position >= count) return true;
-        Acknowledgement& answer = answers[position];
-        if (!answer.arrived) --missing;
-        answer = {true, error_of(message), {}};
-        if (answer.errnum != 0) answer.text = extended_text(message.payload, message.flags);
-        return true;
-      }));
+      const bool cut_off = (headers[i].msg_hdr.msg_flags & MSG_TRUNC) != 0;
+      more = visit({buffer_.data() + i * room, headers[i].msg_len}, cut_off) && more;
     }
+    if (!more) return;
   }
-  return answers;
 }
 
 Result<void> NetlinkSocket::subscribe(std::uint32_t groups) {

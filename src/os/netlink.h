@@ -124,6 +124,12 @@ class NetlinkSocket {
   /// number `count`, in sequence from `first`, each with NLM_F_ACK. An error means none was sent.
   [[nodiscard]] Result<std::vector<Acknowledgement>> send_batch(Bytes messages, std::uint32_t first,
                                                                 std::size_t count);
+  /// Sends `count` questions, in sequence from `first` and each with one answer, in one system call
+  /// and reads the answers: visit(position, errnum, answer), false for a malformed one. REQUIRES:
+  /// the answers together fit the socket's queue; some hundred do.
+  [[nodiscard]] Result<void> ask_batch(
+      Bytes messages, std::uint32_t first, std::size_t count,
+      const std::function<bool(std::size_t, int, const NetlinkMessage&)>& visit);
   /// `count` sequence numbers in a row; the first of them.
   [[nodiscard]] std::uint32_t take_sequence(std::size_t count);
 
@@ -141,6 +147,9 @@ class NetlinkSocket {
   /// The datagram in `buffer_`; errno in the error.
   [[nodiscard]] Result<Bytes> receive(std::string_view doing, int flags);
   [[nodiscard]] Result<void> send(NetlinkRequest& request, std::string_view doing);
+  /// Takes datagrams that are waiting, `at_once` a system call, until there are none or `visit`
+  /// wants no more.
+  void read_waiting(std::size_t at_once, const std::function<bool(Bytes, bool cut_off)>& visit);
   /// After a failure in the middle of a dump: what is left of it must not meet the next one.
   void abandon();
 

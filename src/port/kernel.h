@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "model/answer.h"
 #include "model/snapshot.h"
 #include "plan/change.h"
 
@@ -27,6 +28,9 @@ class Kernel {
   /// transaction). One element per change: absent = done, else what the kernel said to it.
   [[nodiscard]] virtual std::vector<std::optional<Error>> apply(
       std::span<const Change> changes) = 0;
+
+  /// The kernel's own decision on each flow, in order; as_asked() says which flows it understands.
+  [[nodiscard]] virtual Result<std::vector<Answer>> ask(std::span<const Flow> flows) = 0;
 };
 
 }  // namespace retour

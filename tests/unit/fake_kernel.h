@@ -35,6 +35,9 @@ class FakeKernel final : public Kernel {
     }
     return outcomes;
   }
+  Result<std::vector<Answer>> ask(std::span<const Flow> flows) override {
+    return std::vector<Answer>(flows.size());
+  }
 
   Snapshot state;
   std::size_t fail_at{static_cast<std::size_t>(-1)};

@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/answer.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <vector>
+
+namespace retour {
+
+namespace {
+
+constexpr std::uint8_t proto_icmp = 1;
+constexpr std::uint8_t proto_udp = 17;
+
+std::string error_name(int errnum) {
+  switch (errnum) {
+    case 0:
+      return "success";
+    case EINVAL:
+      return "EINVAL";
+    case EACCES:
+      return "EACCES";
+    case ENODEV:
+      return "ENODEV";
+    case ENETUNREACH:
+      return "ENETUNREACH";
+    case EHOSTUNREACH:
+      return "EHOSTUNREACH";
+    case EOPNOTSUPP:
+      return "EOPNOTSUPP";
+    default:
+      return fmt::format("errno {}", errnum);
+  }
+}
+
+std::string_view type_name(RouteType type) {
+  switch (type) {
+    case RouteType::unicast:
+      return "unicast";
+    case RouteType::local:
+      return "local";
+    case RouteType::broadcast:
+      return "broadcast";
+    case RouteType::anycast:
+      return "anycast";
+    case RouteType::multicast:
+      return "multicast";
+    default:
+      return "another type";
+  }
+}
+
+std::string words(const std::optional<Ip>& ip) { return ip ? ip->str() : "none"; }
+
+/// Sentences about what differs, joined by "; ".
+class Differences {
+ public:
+  template <class T>
+  void compare(std::string_view what, const T& ours, const T& kernels) {
+    if (ours == kernels) return;
+    if (!text_.empty()) text_ += "; ";
+    text_ += fmt::format("{}: {}, the kernel says {}", what, ours, kernels);
+  }
+  [[nodiscard]] const std::string& text() const { return text_; }
+
+ private:
+  std::string text_;
+};
+
+/// One way that the kernel may take.
+struct Choice {
+  IfIndex link{};
+  std::optional<Ip> gateway;
+  std::optional<Ip> source;
+  std::optional<std::uint32_t> route;
+};
+
+template <class L>
+std::vector<Choice> choices_of(const L& lookup) {
+  std::vector<Choice> choices;
+  if constexpr (requires { lookup.candidates.front().link; }) {
+    for (const auto& way : lookup.candidates) {
+      choices.push_back({way.link, way.gateway, way.source, way.route});
+    }
+  } else {
+    for (const auto& link : lookup.candidates) {
+      choices.push_back({link, lookup.gateway, lookup.source, lookup.route});
+    }
+  }
+  if (choices.empty()) {
+    choices.push_back({lookup.link, lookup.gateway, lookup.source, lookup.route});
+  }
+  return choices;
+}
+
+/// What rtm_type is when the kernel takes this way.
+RouteType type_of(const Snapshot& snapshot, const Lookup& lookup, const Choice& choice) {
+  switch (lookup.verdict) {
+    case Verdict::local:
+      return RouteType::local;
+    case Verdict::broadcast:
+      return RouteType::broadcast;
+    case Verdict::multicast:
+      return RouteType::multicast;
+    default:
+      // An anycast route sends as a unicast one does; the kernel keeps its name.
+      return choice.route && snapshot.routes[*choice.route].type == RouteType::anycast
+                 ? RouteType::anycast
+                 : RouteType::unicast;
+  }
+}
+
+/// RTA_PREFSRC in the form of a Lookup: the source the packet would carry; nothing where the kernel
+/// does not tell.
+std::optional<Ip> source_of(const Flow& flow, const Answer& answer) {
+  if (flow.iif) return std::nullopt;
+  if (!flow.src.is_unspecified()) return flow.src;
+  return answer.source && answer.source->is_unspecified() ? std::nullopt : answer.source;
+}
+
+std::string difference(const Snapshot& snapshot, const Lookup& lookup, const Choice& choice,
+                       const Answer& answer) {
+  const Flow& flow = lookup.flow;
+  Differences differences;
+  differences.compare("type", type_name(type_of(snapshot, lookup, choice)), type_name(answer.type));
+  differences.compare("table", lookup.table.value, answer.table.value);
+  differences.compare("device", snapshot.link_name(choice.link), snapshot.link_name(answer.link));
+  differences.compare("gateway", words(choice.gateway), words(answer.gateway));
+  if (!flow.iif) {
+    const bool chosen = choice.source && !choice.source->is_unspecified();
+    differences.compare("source", words(chosen ? choice.source : std::nullopt),
+                        words(source_of(flow, answer)));
+  }
+  if (answer.metric && choice.route) {
+    differences.compare("metric", snapshot.routes[*choice.route].metric, *answer.metric);
+  }
+  return differences.text();
+}
+
+std::string legs_of(const Snapshot& snapshot, const Route& route) {
+  std::string text;
+  for (const NextHop& leg : route.next_hops) {
+    text += fmt::format("[{} {} {}]", snapshot.link_name(leg.link), words(leg.gateway), leg.weight);
+  }
+  return text.empty() ? "none" : text;
+}
+
+std::string difference(const Snapshot& snapshot, const Lookup& lookup, const Route& ours,
+                       const Route& matched) {
+  Differences differences;
+  const bool everyone = lookup.flow.dst.is_multicast() || lookup.flow.dst.is_limited_broadcast();
+  differences.compare("matched prefix", ours.dst.network().str(), matched.dst.str());
+  differences.compare("matched table", lookup.table.value, matched.table.value);
+  // The type is the packet's, not the entry's.
+  if (!everyone) differences.compare("matched type", type_name(ours.type), type_name(matched.type));
+  differences.compare<unsigned>("matched tos", ours.tos, matched.tos);
+  differences.compare<unsigned>("matched scope", ours.scope, matched.scope);
+  differences.compare<unsigned>("matched protocol", ours.protocol, matched.protocol);
+  differences.compare("matched metric", ours.metric, matched.metric);
+  differences.compare("matched src", words(ours.prefsrc), words(matched.prefsrc));
+  differences.compare("matched nhid", ours.nexthop_id, matched.nexthop_id);
+  if (ours.nexthop_id == 0) {
+    differences.compare("matched legs", legs_of(snapshot, ours), legs_of(snapshot, matched));
+  }
+  return differences.text();
+}
+
+/// The shortest of the differences to each way; one that does not differ ends the search.
+template <class Compare>
+std::string least(const std::vector<Choice>& choices, Compare compare) {
+  std::optional<std::string> least;
+  for (const Choice& choice : choices) {
+    std::string differs = compare(choice);
+    if (differs.empty()) return {};
+    if (!least || differs.size() < least->size()) least = std::move(differs);
+  }
+  if (choices.size() > 1) *least += fmt::format(" (nearest of {} candidates)", choices.size());
+  return *least;
+}
+
+}  // namespace
+
+Flow as_asked(const Flow& flow) {
+  Flow asked = flow;
+  if (flow.dst.is_v4() && flow.ip_proto == 0) asked.ip_proto = proto_udp;
+  if (flow.iif) {
+    asked.oif.reset();
+    if (flow.dst.is_v4()) {
+      asked.uid = 0;
+      if (asked.ip_proto == proto_icmp) {
+        asked.sport = 0;
+        asked.dport = 0;
+      }
+    }
+  }
+  return asked;
+}
+
+std::string difference(const Snapshot& snapshot, const Lookup& lookup, const Answer& answer) {
+  if (lookup.errnum != 0 || answer.errnum != 0) {
+    if (lookup.errnum == answer.errnum) return {};
+    const std::string kernels =
+        answer.errnum != 0 ? error_name(answer.errnum) : describe(snapshot, answer);
+    return fmt::format("error: {} ({}), the kernel says {}", error_name(lookup.errnum),
+                       name(lookup.verdict), kernels);
+  }
+  return least(choices_of(lookup),
+               [&](const Choice& choice) { return difference(snapshot, lookup, choice, answer); });
+}
+
+std::string difference(const Snapshot& snapshot, const Lookup& lookup,
+                       const std::optional<Route>& matched) {
+  return least(choices_of(lookup), [&](const Choice& choice) -> std::string {
+    const bool ours = lookup.ok() && choice.route && lookup.table.value != 0;
+    if (!ours && !matched) return {};
+    if (!ours) return fmt::format("matched: nothing, the kernel says {}", matched->dst.str());
+    const Route& route = snapshot.routes[*choice.route];
+    if (!matched) return fmt::format("matched: {}, the kernel says nothing", route.dst.str());
+    return difference(snapshot, lookup, route, *matched);
+  });
+}
+
+std::string describe(const Snapshot& snapshot, const Answer& answer) {
+  if (answer.errnum != 0) return error_name(answer.errnum);
+  std::string text(type_name(answer.type));
+  if (answer.gateway) text += fmt::format(" via {}", answer.gateway->str());
+  text += fmt::format(" dev {}", snapshot.link_name(answer.link));
+  if (answer.source) text += fmt::format(" src {}", answer.source->str());
+  return text + fmt::format(" table {}", answer.table.value);
+}
+
+}  // namespace retour
