@@ -44,9 +44,12 @@ void Fib4::compile_tables() {
     last = route.table;
     list->push_back(i);
     const Nexthops::Legs legs = nexthops_.of(route);
-    const int error = legs.blackhole ? EINVAL : error_of(route.type);
-    entries_[i] = {legs.legs, static_cast<std::int16_t>(error), route.tos, legs.object,
-                   (route.flags & 1U) != 0 && legs.legs.empty()};
+    const int error = error_of(route.type) != 0 ? error_of(route.type)
+                      : legs.blackhole          ? EINVAL
+                                                : 0;
+    entries_[i] = {legs.legs,   static_cast<std::int16_t>(error),
+                   route.tos,   route.scope,
+                   legs.object, (route.flags & 1U) != 0 && legs.legs.empty()};
     custom_local =
         custom_local || (route.type == RouteType::local && route.protocol != protocol_kernel);
     realms_ = realms_ || (!route.other.empty() && has_realms(route.other));
@@ -79,16 +82,15 @@ bool Fib4::owns(const Ip& ip, IfIndex link) const {
 RouteOutcome Fib4::usable(const NextHop& leg, const Flow& flow) const {
   if (flow.oif && *flow.oif != leg.link) return RouteOutcome::other_device;
   if (!leg.dead() && !leg.linkdown()) return RouteOutcome::taken;
-  // A dump shows `dead` also for what is merely linkdown while the sysctl says to ignore such
-  // routes: only a link that is down, or a leg dead without linkdown, is dead whatever it says.
-  const Link* link = snapshot_.link(leg.link);
-  if (leg.dead() && (!leg.linkdown() || (link != nullptr && !link->up()))) {
-    return RouteOutcome::dead;
+  const bool ignored = snapshot_.effective(leg.link, Conf::ignore_routes_with_linkdown).value != 0;
+  if (leg.dead()) {
+    // While the sysctl says to ignore them, a dump shows `dead` also for what is merely linkdown.
+    const Link* link = snapshot_.link(leg.link);
+    const bool merely =
+        ignored && leg.linkdown() && link != nullptr && link->up() && !link->carrier();
+    return merely ? RouteOutcome::linkdown : RouteOutcome::dead;
   }
-  if (!leg.linkdown()) return RouteOutcome::taken;
-  return snapshot_.effective(leg.link, Conf::ignore_routes_with_linkdown).value == 0
-             ? RouteOutcome::taken
-             : RouteOutcome::linkdown;
+  return ignored ? RouteOutcome::linkdown : RouteOutcome::taken;
 }
 
 // fib_table_lookup(): longest prefix first, backtracking to shorter ones. `note` hears of every
@@ -109,6 +111,10 @@ Found Fib4::find(const Index& table, const Flow& flow, const Note& note) const {
       const Entry& entry = entries_[index];
       if (entry.tos != 0 && entry.tos != tos) {
         note(index, RouteOutcome::other_tos);
+        continue;
+      }
+      if (entry.scope < flow.scope) {
+        note(index, RouteOutcome::other_scope);
         continue;
       }
       if (entry.error != 0) {

@@ -77,6 +77,7 @@ class Fib4 {
     std::span<const NextHop> legs;
     std::int16_t error{};
     std::uint8_t tos{};
+    Scope scope{};
     bool object{};
     bool dead{};
   };
@@ -105,6 +106,7 @@ class Fib4 {
   [[nodiscard]] std::optional<Ip> leg_source(IfIndex link, const std::optional<Ip>& gateway,
                                              Scope scope) const;
   [[nodiscard]] bool good_neighbor(const NextHop& leg) const;
+  [[nodiscard]] std::optional<Ip> gateway_in_use(const NextHop& leg, const Route& route) const;
   [[nodiscard]] Lookup make_output(Lookup lookup) const;
   [[nodiscard]] Lookup input(const Flow& flow, bool arp, Heard* heard) const;
   [[nodiscard]] Verdict validate_source(Lookup& packet, IfIndex link, const Ip& reply_from,

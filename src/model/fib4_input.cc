@@ -118,7 +118,7 @@ Lookup Fib4::input(const Flow& flow, bool arp, Heard* heard) const {
     return validate_source(lookup, link, reply_from, oif, heard);
   };
   const Link* device = snapshot_.link(link);
-  if (device == nullptr || !device->up()) return drop(Verdict::invalid, ENODEV);
+  if (device == nullptr) return drop(Verdict::invalid, ENODEV);
   const bool localnet = snapshot_.effective(link, Conf::route_localnet).value != 0;
   if (flow.src.is_multicast() || flow.src.is_limited_broadcast()) return drop(Verdict::martian);
   if (flow.dst.is_multicast()) {

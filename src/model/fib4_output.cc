@@ -67,8 +67,28 @@ void Fib4::finish(Lookup& lookup, const Decision& decision) const {
   }
   if (decision.leg != nullptr) {
     lookup.link = decision.leg->link;
-    lookup.gateway = decision.leg->gateway;
+    lookup.gateway = gateway_in_use(*decision.leg, *decision.route);
   }
+}
+
+// fib_check_nh_v4_gw(): a gateway counts only when it is reached by a route of scope link. One that
+// is an address of this host is kept in the route and not used. The kernel finds that out when the
+// route is added; here it is taken to be as it would be found now.
+std::optional<Ip> Fib4::gateway_in_use(const NextHop& leg, const Route& route) const {
+  if (!leg.gateway || !leg.gateway->is_v4() || leg.onlink()) return leg.gateway;
+  Flow flow;
+  flow.dst = *leg.gateway;
+  flow.oif = leg.link;
+  flow.scope = std::max<Scope>(scope_link, static_cast<Scope>(route.scope + 1));
+  if (route.table != table_main) {
+    const Found found = find(table(route.table), flow);
+    if (found.errnum == 0 && found.leg != nullptr) {
+      return snapshot_.routes[found.route].scope == scope_link ? leg.gateway : std::nullopt;
+    }
+  }
+  const Decision decision = decide(flow);
+  const bool found = decision.errnum == 0 && decision.route != nullptr;
+  return found && decision.route->scope != scope_link ? std::nullopt : leg.gateway;
 }
 
 // fib_select_multipath(), nexthop_select_path(). The hash seed is random, so the answer is a set;
@@ -97,7 +117,7 @@ std::vector<Way> Fib4::multipath(const Lookup& lookup, const Decision& decision)
   if (legs.empty()) legs.push_back(decision.leg);
   std::vector<Way> ways;
   for (const NextHop* leg : legs) {
-    const Way way{leg->link, leg->gateway, std::nullopt, lookup.route};
+    const Way way{leg->link, gateway_in_use(*leg, *decision.route), std::nullopt, lookup.route};
     if (std::ranges::find(ways, way) == ways.end()) ways.push_back(way);
   }
   return ways;
@@ -139,7 +159,7 @@ std::vector<Way> Fib4::default_routes(const Lookup& lookup, const Decision& deci
       metric = route.metric;
       const NextHop& leg = entry.legs.front();
       if (route.scope != decision.route->scope || route.type != RouteType::unicast) continue;
-      if (!leg.gateway) continue;
+      if (!gateway_in_use(leg, route)) continue;
       if (rated.empty() && &route != decision.route) break;
       rated.push_back({leg.link, leg.gateway, std::nullopt, i});
       legs.push_back(&leg);
@@ -203,18 +223,24 @@ RouteType Fib4::address_type(const Ip& ip) const {
 
 // __mkroute_output(): what a chosen link still refuses.
 Lookup Fib4::make_output(Lookup lookup) const {
-  const bool loopback_source = lookup.source && lookup.source->is_loopback();
-  const Link* link = snapshot_.link(lookup.link);
-  const bool by_loopback = link != nullptr && link->loopback();
-  if (loopback_source && !by_loopback &&
-      snapshot_.effective(lookup.link, Conf::route_localnet).value == 0) {
+  const auto refused = [&](const Way& way) {
+    if (!way.source || !way.source->is_loopback()) return false;
+    const Link* link = snapshot_.link(way.link);
+    return (link == nullptr || !link->loopback()) &&
+           snapshot_.effective(way.link, Conf::route_localnet).value == 0;
+  };
+  if (lookup.candidates.empty() || std::erase_if(lookup.candidates, refused) == 0) return lookup;
+  if (lookup.candidates.empty()) {
     lookup.verdict = Verdict::invalid;
     lookup.errnum = EINVAL;
     lookup.link = {};
     lookup.gateway.reset();
     lookup.source.reset();
-    lookup.candidates.clear();
+    return lookup;
   }
+  lookup.link = lookup.candidates.front().link;
+  lookup.gateway = lookup.candidates.front().gateway;
+  lookup.source = lookup.candidates.front().source;
   return lookup;
 }
 
@@ -236,7 +262,8 @@ Lookup Fib4::output(const Flow& asked) const {
                                                      : Verdict::unicast;
     lookup.candidates.clear();
     for (const IfIndex link : links) {
-      lookup.candidates.push_back({link, std::nullopt, source, std::nullopt});
+      const auto from = source.is_unspecified() ? std::nullopt : std::optional(source);
+      lookup.candidates.push_back({link, std::nullopt, from, std::nullopt});
     }
     lookup.link = links.front();
     if (!source.is_unspecified()) lookup.source = source;
@@ -291,18 +318,18 @@ Lookup Fib4::output(const Flow& asked) const {
     lookup.source = own;
     lookup.link = loopback_index;
     lookup.gateway.reset();
-    return lookup;
+  } else {
+    lookup.flow = flow;
+    select_path(lookup, decision);
+    lookup.flow = asked;
   }
-  lookup.flow = flow;
-  select_path(lookup, decision);
-  lookup.flow = asked;
-  if (flow.dst.is_multicast()) {
-    lookup.verdict = Verdict::multicast;
-    // A route that is not for multicast names no gateway for it.
-    if (decision.route->dst.length < 4) {
-      lookup.gateway.reset();
-      for (Way& way : lookup.candidates) way.gateway.reset();
-    }
+  // __mkroute_output(): what is for everyone has no gateway, unless a route was made for multicast.
+  if (flow.dst.is_limited_broadcast()) lookup.verdict = Verdict::broadcast;
+  if (flow.dst.is_multicast()) lookup.verdict = Verdict::multicast;
+  if (flow.dst.is_limited_broadcast() ||
+      (flow.dst.is_multicast() && decision.route->dst.length < 4)) {
+    lookup.gateway.reset();
+    for (Way& way : lookup.candidates) way.gateway.reset();
   }
   return make_output(lookup);
 }

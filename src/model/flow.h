@@ -6,6 +6,7 @@
 
 #include "base/id.h"
 #include "base/ip.h"
+#include "model/scope.h"
 
 namespace retour {
 
@@ -23,6 +24,7 @@ struct Flow {
   std::uint16_t dport{};
   std::uint32_t uid{};
   std::uint32_t flowlabel{};  ///< IPv6: 20 bits
+  Scope scope{};              ///< IPv4: routes of a wider scope do not count (SO_DONTROUTE: link)
   friend bool operator==(const Flow&, const Flow&) = default;
 };
 

@@ -79,7 +79,7 @@ struct Step {
 enum class RouteOutcome : std::uint8_t {
   taken,         ///< the table's answer; also a blackhole, unreachable, prohibit or throw route
   other_tos,     ///< its tos is not the packet's
-  narrow_scope,  ///< its scope is narrower than what was asked for
+  other_scope,   ///< its scope is wider than what was asked for (SO_DONTROUTE)
   dead,          ///< no leg on a link that is up
   linkdown,      ///< only legs without carrier, and ignore_routes_with_linkdown is set
   other_device,  ///< no leg by the link that the packet is bound to

@@ -13,6 +13,7 @@
 #include "base/id.h"
 #include "base/ip.h"
 #include "model/conf.h"
+#include "model/scope.h"
 
 namespace retour {
 
@@ -39,14 +40,6 @@ struct Link {
   [[nodiscard]] bool carrier() const { return (flags & 0x10000U) != 0; }  // IFF_LOWER_UP
   friend bool operator==(const Link&, const Link&) = default;
 };
-
-/// RT_SCOPE_*: wider is smaller.
-using Scope = std::uint8_t;
-inline constexpr Scope scope_global = 0;
-inline constexpr Scope scope_site = 200;
-inline constexpr Scope scope_link = 253;
-inline constexpr Scope scope_host = 254;
-inline constexpr Scope scope_nowhere = 255;
 
 struct Address {
   IfIndex link{};

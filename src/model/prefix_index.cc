@@ -14,11 +14,13 @@ PrefixIndex<Key>::PrefixIndex(std::span<const Route> routes, std::vector<std::ui
     std::uint32_t metric;
     std::uint32_t position;
     std::uint32_t route;
+    std::uint32_t table_rank;
     std::uint8_t length;
     std::uint8_t tos_rank;
     bool operator<(const Sortable& other) const {
-      return std::tie(first, length, tos_rank, metric, position) <
-             std::tie(other.first, other.length, other.tos_rank, other.metric, other.position);
+      return std::tie(first, length, table_rank, tos_rank, metric, position) <
+             std::tie(other.first, other.length, other.table_rank, other.tos_rank, other.metric,
+                      other.position);
     }
   };
   std::vector<Sortable> order;
@@ -26,8 +28,8 @@ PrefixIndex<Key>::PrefixIndex(std::span<const Route> routes, std::vector<std::ui
   for (const std::uint32_t i : entries) {
     const Route& route = routes[i];
     order.push_back({static_cast<Key>(route.dst.network().address.bits()), route.metric,
-                     static_cast<std::uint32_t>(order.size()), i, route.dst.length,
-                     static_cast<std::uint8_t>(255 - route.tos)});
+                     static_cast<std::uint32_t>(order.size()), i, ~route.table.value,
+                     route.dst.length, static_cast<std::uint8_t>(255 - route.tos)});
   }
   std::ranges::sort(order, std::less<>{});
   entries_ = std::move(entries);

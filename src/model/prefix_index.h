@@ -27,8 +27,8 @@ class PrefixIndex {
   };
 
   PrefixIndex() = default;
-  /// `entries` index `routes`; within one prefix their order is the kernel's (tos descending,
-  /// metric ascending, then as given).
+  /// `entries` index `routes`; within one prefix their order is the kernel's (table descending,
+  /// where tables are merged; tos descending, metric ascending, then as given).
   PrefixIndex(std::span<const Route> routes, std::vector<std::uint32_t> entries);
 
   /// The longest prefix that contains `address`, or nullptr.
