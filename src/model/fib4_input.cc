@@ -122,7 +122,11 @@ Lookup Fib4::input(const Flow& flow, bool arp, Heard* heard) const {
   const bool localnet = snapshot_.effective(link, Conf::route_localnet).value != 0;
   if (flow.src.is_multicast() || flow.src.is_limited_broadcast()) return drop(Verdict::martian);
   if (flow.dst.is_multicast()) {
-    // Group membership is not in a snapshot: joined is assumed, the source is judged.
+    // Where nobody told the groups, joined is assumed, and the source is judged.
+    if (snapshot_.groups && std::ranges::find(*snapshot_.groups, Membership{link, flow.dst}) ==
+                                snapshot_.groups->end()) {
+      return drop(Verdict::martian);
+    }
     if (arp || (flow.src.is_loopback() && !localnet)) return drop(Verdict::martian);
     if (flow.src.is_unspecified()) {
       const bool allowed = local_multicast(flow.dst) || flow.ip_proto == proto_igmp;

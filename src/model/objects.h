@@ -74,6 +74,13 @@ struct Neighbor {
   friend bool operator==(const Neighbor&, const Neighbor&) = default;
 };
 
+/// A multicast group that a link listens to.
+struct Membership {
+  IfIndex link{};
+  Ip group{};
+  friend bool operator==(const Membership&, const Membership&) = default;
+};
+
 /// RTN_*, in the kernel's numbering.
 enum class RouteType : std::uint8_t {
   unspec,

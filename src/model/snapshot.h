@@ -45,6 +45,8 @@ struct Snapshot {
   std::vector<NextHopObject> nexthops;
   ConfValues conf_all;  ///< net.ipv4.conf.all.*
   HiddenBits hidden;
+  /// IPv4 groups joined; absent = the kernel does not tell them (before 6.15), nor does text.
+  std::optional<std::vector<Membership>> groups;
   std::map<TableId, std::string> table_names;  ///< from rt_tables; cosmetic
   /// Measured on the wire; absent = nobody looked.
   std::optional<std::vector<Segment>> segments;

@@ -143,6 +143,21 @@ bool decode_address(const NetlinkMessage& message, std::vector<Address>& address
   return true;
 }
 
+bool decode_group(const NetlinkMessage& message, std::vector<Membership>& groups) {
+  ifaddrmsg header{};
+  Bytes attributes;
+  if (!message.split(header, attributes)) return false;
+  // Kernels that keep IPv4 groups to themselves answer with those of IPv6.
+  if (message.type != RTM_GETMULTICAST || family_of(header.ifa_family) != Family::v4) return true;
+  std::optional<Ip> group;
+  const bool sound = each_attribute(attributes, [&](std::uint16_t type, Bytes data) {
+    if (type == IFA_MULTICAST) take_ip(data, group);
+  });
+  if (!sound || !group) return false;
+  groups.push_back({IfIndex{header.ifa_index}, *group});
+  return true;
+}
+
 bool decode_neighbor(const NetlinkMessage& message, std::vector<Neighbor>& neighbors) {
   ndmsg header{};
   Bytes attributes;

@@ -14,6 +14,7 @@ namespace retour {
 
 [[nodiscard]] bool decode_link(const NetlinkMessage& message, std::vector<Link>& links);
 [[nodiscard]] bool decode_address(const NetlinkMessage& message, std::vector<Address>& addresses);
+[[nodiscard]] bool decode_group(const NetlinkMessage& message, std::vector<Membership>& groups);
 [[nodiscard]] bool decode_neighbor(const NetlinkMessage& message, std::vector<Neighbor>& neighbors);
 [[nodiscard]] bool decode_route(const NetlinkMessage& message, std::vector<Route>& routes);
 [[nodiscard]] bool decode_rule(const NetlinkMessage& message, std::vector<Rule>& rules);

@@ -85,6 +85,17 @@ Result<bool> dump_nexthops(NetlinkSocket& socket, std::vector<NextHopObject>& ne
   return whole;
 }
 
+/// Kernels before 6.15 do not tell; one that does names 224.0.0.1 on any link that is up.
+Result<bool> dump_groups(NetlinkSocket& socket, std::optional<std::vector<Membership>>& groups) {
+  NetlinkRequest request(RTM_GETMULTICAST, 0);
+  request.extra<ifaddrmsg>().ifa_family = kernel_family(Family::v4);
+  std::vector<Membership> joined;
+  const auto whole = dump(socket, request, "read multicast groups", decode_group, joined);
+  if (!whole) return true;
+  if (!joined.empty()) groups = std::move(joined);
+  return whole;
+}
+
 /// As far as the list of rules tells: any rule that is not the kernel's own was added.
 bool shows_custom_rules(const std::vector<Rule>& rules) {
   const auto v4 = [](const Rule& rule) { return rule.family == Family::v4; };
@@ -193,6 +204,8 @@ Result<NetlinkKernel::Stillness> NetlinkKernel::read_once(Snapshot& into) {
       dump_all<ndmsg>(socket, RTM_GETNEIGH, "read neighbours", decode_neighbor, into.neighbors);
   if (failed(dumped)) return fail(dumped.error());
   dumped = dump_proxies(socket, into.neighbors);
+  if (failed(dumped)) return fail(dumped.error());
+  dumped = dump_groups(socket, into.groups);
   if (failed(dumped)) return fail(dumped.error());
   read_hidden(into);
   // Last, because it alone waits for the kernel's big lock: a change that was under way during the

@@ -254,6 +254,11 @@ Json Writer::document() const {
     hidden["custom_local_routes_v4"] = *now_.hidden.custom_local_routes_v4;
   }
   out["hidden"] = std::move(hidden);
+  if (now_.groups) {
+    out["groups"] = list(*now_.groups, [&](const Membership& each) {
+      return Json{{"group", each.group.str()}, {"dev", device(each.link)}};
+    });
+  }
   Json names = Json::object();
   for (const auto& [id, name] : now_.table_names) names[std::to_string(id.value)] = escape(name);
   out["table_names"] = std::move(names);

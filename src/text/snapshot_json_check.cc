@@ -20,6 +20,7 @@ class Check {
     links();
     addresses();
     neighbors();
+    groups();
     routes();
     rules();
     nexthops();
@@ -43,6 +44,7 @@ class Check {
   void links();
   void addresses();
   void neighbors();
+  void groups();
   void routes();
   void rules();
   void nexthops();
@@ -109,6 +111,15 @@ void Check::neighbors() {
     if (neighbor.link.value != 0 && !known(neighbor.link)) {
       contradict(fmt::format("neighbour {} is on link {}, and there is no such link",
                              neighbor.address.str(), name(neighbor.link)));
+    }
+  }
+}
+
+void Check::groups() {
+  for (const Membership& each : now_.groups.value_or(std::vector<Membership>{})) {
+    if (!known(each.link)) {
+      contradict(fmt::format("group {} is joined on link {}, and there is no such link",
+                             each.group.str(), name(each.link)));
     }
   }
 }

@@ -29,6 +29,7 @@ class Reader {
   Rule rule(JsonObject& in);
   void selectors(JsonObject& in, Rule& out);
   NextHopObject nexthop(JsonObject& in);
+  Membership group(JsonObject& in);
   void table_names(JsonObject& document);
   void segments(JsonObject& document);
   void device(JsonObject& in, std::string_view key, IfIndex& out);
@@ -252,6 +253,16 @@ NextHopObject Reader::nexthop(JsonObject& in) {
   return out;
 }
 
+Membership Reader::group(JsonObject& in) {
+  Membership out;
+  device(in, "dev", out.link);
+  std::optional<Ip> address;
+  in.required("group", "the address of the group");
+  in.ip("group", address);
+  out.group = address.value_or(Ip{});
+  return out;
+}
+
 void Reader::table_names(JsonObject& document) {
   const JsonValue* names = document.field("table_names");
   if (names == nullptr) return;
@@ -308,6 +319,9 @@ Result<Snapshot> Reader::read() {
     in.optional_flag("custom_rules_v4", out_.hidden.custom_rules_v4);
     in.optional_flag("custom_local_routes_v4", out_.hidden.custom_local_routes_v4);
     in.finish();
+  }
+  if (document.field("groups") != nullptr) {
+    list(document, "groups", out_.groups.emplace(), &Reader::group);
   }
   table_names(document);
   segments(document);

@@ -29,6 +29,10 @@ class Generator {
     out.conf_all = conf();
     if (coin()) out.hidden.custom_rules_v4 = coin();
     if (coin()) out.hidden.custom_local_routes_v4 = coin();
+    if (coin()) {
+      out.groups.emplace();
+      for (const Link& link : out.links) out.groups->push_back({link.index, Ip::v4(any32())});
+    }
     for (std::uint32_t i = below(4); i > 0; --i) out.table_names[TableId{any32()}] = bytes(9);
     if (coin()) {
       auto& segments = out.segments.emplace();
