@@ -89,7 +89,9 @@ std::vector<Choice> choices_of(const L& lookup) {
       choices.push_back({link, lookup.gateway, lookup.source, lookup.route});
     }
   }
-  if (choices.empty()) {
+  // What is delivered to this host has no way to choose, whatever its route named.
+  if (choices.empty() || choices.front().link != lookup.link) {
+    choices.clear();
     choices.push_back({lookup.link, lookup.gateway, lookup.source, lookup.route});
   }
   return choices;

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "differential/tally.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <span>
+#include <string_view>
+#include <type_traits>
+
+namespace retour::differential {
+namespace {
+
+static_assert(std::is_trivially_copyable_v<Tally>);
+static_assert(sizeof(Tally) % sizeof(std::uint64_t) == 0);
+
+template <std::size_t N>
+std::string named(std::string_view title, const std::array<std::uint64_t, N>& counts,
+                  const std::array<std::string_view, N>& names) {
+  std::string text = fmt::format("  {:<11}", title);
+  for (std::size_t i = 0; i < N; ++i) {
+    if (!names[i].empty()) text += fmt::format(" {} {}", names[i], counts[i]);
+  }
+  return text + "\n";
+}
+
+constexpr std::array<std::string_view, 12> verdicts{
+    "unicast",   "local",    "broadcast", "multicast", "unreachable", "prohibit",
+    "blackhole", "no-route", "martian",   "rp_filter", "no-forward",  "invalid"};
+constexpr std::array<std::string_view, 6> outcomes{"no-match", "no-entry", "suppressed",
+                                                   "jumped",   "passed",   "decided"};
+constexpr std::array<std::string_view, 16> selectors{
+    "",   "iif", "oif",  "fwmark",  "tun_id", "l3mdev", "uid", "from",
+    "to", "tos", "dscp", "ipproto", "sport",  "dport",  "not", ""};
+constexpr std::array<std::string_view, 12> actions{
+    "", "lookup", "goto", "nop", "", "", "blackhole", "unreachable", "prohibit", "", "", ""};
+constexpr std::array<std::string_view, 12> types{
+    "",          "unicast",     "local",    "broadcast", "anycast", "multicast",
+    "blackhole", "unreachable", "prohibit", "",          "",        ""};
+
+}  // namespace
+
+void Tally::add(const Tally& other) {
+  const auto ours =
+      std::span(reinterpret_cast<std::uint64_t*>(this), sizeof(Tally) / sizeof(std::uint64_t));
+  const auto* theirs = reinterpret_cast<const std::uint64_t*>(&other);
+  for (std::size_t i = 0; i < ours.size(); ++i) ours[i] += theirs[i];
+}
+
+void Tally::count(const Snapshot& snapshot, const Lookup& lookup) {
+  ++queries;
+  ++(lookup.flow.iif ? input : output)[static_cast<std::size_t>(lookup.verdict)];
+  for (const Step& step : lookup.steps) {
+    ++outcomes[static_cast<std::size_t>(step.outcome)];
+    if (step.outcome == RuleOutcome::no_match) {
+      ++selectors[static_cast<std::size_t>(step.selector) % selectors.size()];
+    } else {
+      ++actions[static_cast<std::size_t>(snapshot.rules[step.rule].action) % actions.size()];
+    }
+  }
+  ++candidates[std::min(lookup.candidates.size(), candidates.size() - 1)];
+  if (!lookup.route) return;
+  const Route& route = snapshot.routes[*lookup.route];
+  ++types[static_cast<std::size_t>(route.type) % types.size()];
+  if (route.nexthop_id != 0) {
+    ++via_objects;
+  } else if (route.next_hops.size() > 1) {
+    ++via_multipath;
+  }
+}
+
+std::string Tally::report() const {
+  std::uint64_t sets = 0;
+  for (std::size_t i = 2; i < candidates.size(); ++i) sets += candidates[i];
+  std::string text = fmt::format(
+      "  hosts       {} ({} never had a custom rule, {} had events, {} moved while asked, {} "
+      "skipped)\n  lines       {} of the scripts, {} % accepted\n",
+      hosts, hosts_without_custom_rules, hosts_with_events, moved, skipped_hosts, lines,
+      lines == 0 ? 0 : accepted * 100 / lines);
+  text += named("output", output, verdicts);
+  text += named("input", input, verdicts);
+  text += named("rules", outcomes, differential::outcomes);
+  text += named("no-match", selectors, differential::selectors);
+  text += named("actions", actions, differential::actions);
+  text += named("routes", types, differential::types);
+  text +=
+      fmt::format("  oracles     {} answers, {} matched entries, {} steps by NETLINK_FIB_LOOKUP\n",
+                  queries, matches_asked, steps_asked);
+  text += fmt::format("  next hops   {} by multipath routes, {} by nexthop objects\n",
+                      via_multipath, via_objects);
+  text += fmt::format(
+      "  sets        {} answers ({:.2f} %) are one of several; the kernel took another than the "
+      "first {} times; sizes",
+      sets, queries == 0 ? 0.0 : 100.0 * static_cast<double>(sets) / static_cast<double>(queries),
+      not_first);
+  for (std::size_t i = 2; i < candidates.size(); ++i)
+    text += fmt::format(" {}:{}", i, candidates[i]);
+  return text + "\n";
+}
+
+}  // namespace retour::differential

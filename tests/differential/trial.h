@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One host on trial: built in a namespace of its own, read by our reader, and asked the same
+// questions as the model of it.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "differential/query.h"
+#include "differential/script.h"
+#include "differential/tally.h"
+
+namespace retour::differential {
+
+struct Mismatch {
+  Query query;
+  std::string oracle;  ///< which one: "answer", "matched" or "table"
+  std::string difference;
+  std::string model;
+  std::string kernel;
+};
+
+struct Tried {
+  std::vector<Mismatch> mismatches;
+  Built built;
+};
+
+using AskAbout = std::function<std::vector<Query>(const Snapshot&)>;
+
+/// Makes a network namespace for the calling process, builds the host and asks. An error is the
+/// trial itself failing. `tally` may be null, and is not touched by the building alone.
+[[nodiscard]] Result<Tried> try_host(const Script& script, const AskAbout& queries, Tally* tally,
+                                     bool kernel_alone);
+
+}  // namespace retour::differential
