@@ -15,12 +15,15 @@
 namespace retour::differential {
 
 [[nodiscard]] Script generate_host(std::uint64_t seed, Family family);
+/// A host for the ARP test: the NICs are n0, n1, …, the far end of nN is mN.
+[[nodiscard]] Script generate_arp_host(std::uint64_t seed);
 
 /// What the parts of the generator know of the host so far.
 class Generator {
  public:
   Generator(Random& random, Family family) : random_(random), family_(family) {}
   [[nodiscard]] Script make();
+  [[nodiscard]] Script make_arp();
 
  private:
   struct Nic {
@@ -71,6 +74,9 @@ class Generator {
   void sysctls_v4();
   void sysctls_v6();
   void conf(const std::string& name, const std::string& value);
+
+  // generate_arp.cc
+  void gates();
 
   Random& random_;
   Family family_;

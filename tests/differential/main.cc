@@ -12,6 +12,7 @@
 #include <set>
 #include <thread>
 
+#include "differential/arp_trial.h"
 #include "differential/generator.h"
 #include "differential/shrink.h"
 #include "differential/trial.h"
@@ -31,9 +32,14 @@ struct Options {
   bool verbose{};
   bool kernel_alone{};
   bool print{};
+  bool arp{};
 };
 
 Family family_of(const Options& options) { return options.family == 6 ? Family::v6 : Family::v4; }
+
+std::string test_of(const Options& options) {
+  return options.arp ? "--arp" : fmt::format("--family {}", options.family);
+}
 
 /// What is left of a difference when names and numbers are taken out: mismatches of one kind look
 /// alike then.
@@ -59,6 +65,12 @@ std::string kind_of(const Mismatch& mismatch) {
   return kind;
 }
 
+Result<Tried> try_one(const Options& options, const Script& script, const AskAbout& ask,
+                      Tally* tally) {
+  if (options.arp) return try_arp_host(script, ask, tally);
+  return try_host(script, ask, tally, options.kernel_alone);
+}
+
 /// One mismatch in full, as small as it becomes.
 std::string report(const Options& options, std::uint64_t host, const Script& script,
                    const Mismatch& found) {
@@ -66,9 +78,8 @@ std::string report(const Options& options, std::uint64_t host, const Script& scr
   Mismatch last = found;
   bool again = false;
   const auto fails = [&](const Case& smaller) {
-    const auto tried = try_host(
-        smaller.script, [&](const Snapshot&) { return std::vector{smaller.query}; }, nullptr,
-        false);
+    const auto ask = [&](const Snapshot&) { return std::vector{smaller.query}; };
+    const auto tried = try_one(options, smaller.script, ask, nullptr);
     if (!tried || tried->mismatches.empty()) return false;
     if (kind_of(tried->mismatches.front()) != kind) return false;
     last = tried->mismatches.front();
@@ -79,11 +90,11 @@ std::string report(const Options& options, std::uint64_t host, const Script& scr
   const bool reproduced = fails(smallest);
   if (reproduced) smallest = shrink(std::move(smallest), fails);
   return fmt::format(
-      "MISMATCH --family {} --seed {} --first {} --hosts 1{}\n{}  {}\n  model:  {}\n  kernel: {}\n"
+      "MISMATCH {} --seed {} --first {} --hosts 1{}\n{}  {}\n  model:  {}\n  kernel: {}\n"
       "  differs ({}): {}\n\n",
-      options.family, options.seed, host, reproduced && again ? "" : "  (did not happen again)",
-      words(smallest.script), words(last.query), last.model, last.kernel, last.oracle,
-      last.difference);
+      test_of(options), options.seed, host, reproduced && again ? "" : "  (did not happen again)",
+      words(smallest.script), options.arp ? arp_words(last.query) : words(last.query), last.model,
+      last.kernel, last.oracle, last.difference);
 }
 
 class Worker {
@@ -92,13 +103,15 @@ class Worker {
 
   bool operator()(std::uint64_t host, Tally& tally) {
     const std::uint64_t seed = seed_of(options_.seed, host);
-    const Script script = generate_host(seed, family_of(options_));
+    const Script script =
+        options_.arp ? generate_arp_host(seed) : generate_host(seed, family_of(options_));
     if (options_.print) say(fmt::format("host {}\n{}\n", host, words(script)));
     const auto ask = [&](const Snapshot& snapshot) {
       Random random(seed ^ 0x5ca1ab1eULL);
+      if (options_.arp) return make_arp_queries(random, snapshot, options_.queries);
       return make_queries(random, snapshot, family_of(options_), options_.queries);
     };
-    const auto tried = try_host(script, ask, &tally, options_.kernel_alone);
+    const auto tried = try_one(options_, script, ask, &tally);
     if (!tried) {
       say(fmt::format("host {}: {}\n", host, tried.error().message()));
       ++tally.skipped_hosts;
@@ -138,9 +151,10 @@ int run(const Options& options) {
   for (const std::string& death : end.deaths) fmt::print("{}\n", death);
   fmt::print("{}", end.total.report());
   fmt::print(
-      "IPv{}: seed {}, {} hosts, {} queries, {} mismatches, {:.1f} s ({:.0f} hosts/s, {} jobs)\n",
-      options.family, options.seed, end.hosts, end.total.queries, end.total.mismatches,
-      took.count(), static_cast<double>(end.hosts) / took.count(), options.jobs);
+      "{}: seed {}, {} hosts, {} queries, {} mismatches, {:.1f} s ({:.0f} hosts/s, {} jobs)\n",
+      options.arp ? "ARP" : fmt::format("IPv{}", options.family), options.seed, end.hosts,
+      options.arp ? end.total.arp_requests : end.total.queries, end.total.mismatches, took.count(),
+      static_cast<double>(end.hosts) / took.count(), options.jobs);
   if (!end.deaths.empty() || end.total.skipped_hosts > 0) return 3;
   return end.total.mismatches == 0 ? 0 : 1;
 }
@@ -160,6 +174,7 @@ int main(int argc, char** argv) {
   app.add_option("--kinds", options.most, "stop a worker after so many kinds of mismatch");
   app.add_flag("--verbose", options.verbose, "say which lines the kernel refused");
   app.add_flag("--kernel-alone", options.kernel_alone, "do not ask the model");
+  app.add_flag("--arp", options.arp, "real ARP requests instead of questions about routes");
   app.add_flag("--print", options.print, "print the scripts");
   CLI11_PARSE(app, argc, argv);
   return retour::differential::run(options);

@@ -70,6 +70,13 @@ void Tally::count(const Snapshot& snapshot, const Lookup& lookup) {
 }
 
 std::string Tally::report() const {
+  if (arp_requests > 0) {
+    return fmt::format(
+        "  hosts       {} ({} skipped)\n  lines       {} of the scripts, {} % accepted\n"
+        "  requests    {}, {} answered, {} not determined\n",
+        hosts, skipped_hosts, lines, lines == 0 ? 0 : accepted * 100 / lines, arp_requests,
+        arp_answered, arp_undetermined);
+  }
   std::uint64_t sets = 0;
   for (std::size_t i = 2; i < candidates.size(); ++i) sets += candidates[i];
   std::string text = fmt::format(
