@@ -54,7 +54,9 @@ Result<void> measure_host(unsigned nics, int rounds, std::vector<Outcome>& outco
     results.push_back(read_host(*host, rounds));
     results.push_back(apply_cure(*host, rounds));
     if (nics == 8) {
-      results.push_back(lookup(*host, rounds));
+      results.push_back(lookup(*host, rounds, false));
+      results.push_back(lookup(*host, rounds, true));
+      results.push_back(load(rounds));
       results.push_back(cold_diagnose(*host, rounds, "cold diagnose", {"--segments", "flat"}));
       results.push_back(cold_diagnose(*host, rounds, "cold diagnose, measuring", {}));
     }

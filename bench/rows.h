@@ -22,7 +22,11 @@ namespace retour::bench {
                                             const std::vector<std::string>& extra);
 
 /// One decision of the model on the cured host, against a table of ranges for the same sources and
-/// prefixes, and the kernel asked over netlink in batches.
-[[nodiscard]] Result<Outcome> lookup(const BenchHost& host, int rounds);
+/// prefixes, and the kernel asked over netlink in batches. The sources' rules are resolved
+/// beforehand, or `walk`ed each time.
+[[nodiscard]] Result<Outcome> lookup(const BenchHost& host, int rounds, bool walk);
+
+/// 100,000 routes and 1,000 rules made ready for lookup, against sorting the prefixes alone.
+[[nodiscard]] Result<Outcome> load(int rounds);
 
 }  // namespace retour::bench

@@ -88,7 +88,7 @@ class Applied {
 
 }  // namespace
 
-Result<Outcome> lookup(const BenchHost& host, int rounds) {
+Result<Outcome> lookup(const BenchHost& host, int rounds, bool walk) {
   auto raw = RawNetlink::open();
   if (!raw) return fail(raw.error());
   auto kernel = NetlinkKernel::open();
@@ -108,10 +108,18 @@ Result<Outcome> lookup(const BenchHost& host, int rounds) {
       batch.push_back({flows[j].src, flows[j].dst});
     batches.push_back(encode(batch));
   }
+  std::vector<Destinations> sources;
+  for (const Nic& nic : host.nics()) sources.push_back(fib.destinations({.src = nic.address}));
+  const std::uint32_t first_source = host.nics().front().address.v4_bits();
+  const auto from = [&](const Flow& flow) -> const Destinations& {
+    return sources[flow.src.v4_bits() - first_source];
+  };
+  const auto link_of = [](const Decision& decision) {
+    return decision.leg != nullptr ? decision.leg->link.value : 0;
+  };
   for (const Flow& flow : flows) {
-    const Decision decision = fib.decide(flow);
-    const std::uint32_t ours = decision.leg != nullptr ? decision.leg->link.value : 0;
-    if (ours != ranges.find(flow.src.v4_bits(), flow.dst.v4_bits())) {
+    const std::uint32_t limit = ranges.find(flow.src.v4_bits(), flow.dst.v4_bits());
+    if (link_of(fib.decide(flow)) != limit || link_of(from(flow).decide(flow.dst)) != limit) {
       return fail({ErrorKind::contradiction, 0, "look up " + flow.dst.str(),
                    "the model and the table of ranges disagree"});
     }
@@ -119,7 +127,13 @@ Result<Outcome> lookup(const BenchHost& host, int rounds) {
 
   const auto ours = [&]() -> Result<Nanoseconds> {
     const Stopwatch watch;
-    for (const Flow& flow : flows) keep(fib.decide(flow));
+    for (const Flow& flow : flows) {
+      if (walk) {
+        keep(fib.decide(flow));
+      } else {
+        keep(from(flow).decide(flow.dst));
+      }
+    }
     return watch.elapsed() / static_cast<double>(query_count);
   };
   const auto limit = [&]() -> Result<Nanoseconds> {
@@ -134,10 +148,74 @@ Result<Outcome> lookup(const BenchHost& host, int rounds) {
     }
     return watch.elapsed() / static_cast<double>(query_count);
   };
-  return measure({"model lookup",
-                  {"Fib::decide", ours, 51},
+  return measure({walk ? "model lookup, rule by rule" : "model lookup",
+                  {walk ? "Fib::decide" : "Destinations::decide", ours, 51},
                   {"search in a table of ranges", limit, 51},
                   Subject{"RTM_GETROUTE, 64 a sendmsg", anchor, 9}},
+                 rounds);
+}
+
+namespace {
+
+constexpr std::uint32_t many_routes = 100'000;
+constexpr std::uint32_t many_rules = 1'000;
+
+/// A router's worth of routes in main and in as many tables as there are rules.
+Snapshot big_host() {
+  Snapshot host;
+  Link link;
+  link.index = IfIndex{2};
+  link.name = "e0";
+  link.flags = 0x11043;
+  host.links.push_back(link);
+  host.hidden.custom_rules_v4 = true;
+  std::uint32_t state = 7;
+  host.routes.reserve(many_routes);
+  for (std::uint32_t i = 0; i < many_routes; ++i) {
+    state = state * 1664525U + 1013904223U;
+    Route route;
+    route.dst = Prefix{Ip::v4(state), static_cast<std::uint8_t>(16 + i % 9)}.network();
+    route.table = i % 10 != 0 ? table_main : TableId{100 + i % many_rules};
+    route.next_hops.push_back({link.index, Ip::v4(0x0a000001), 0, 1});
+    host.routes.push_back(std::move(route));
+  }
+  for (std::uint32_t i = 0; i < many_rules; ++i) {
+    Rule rule;
+    rule.priority = 1000 + i;
+    rule.from = Prefix::host(Ip::v4(0x0a000000U + i));
+    rule.table = TableId{100 + i};
+    host.rules.push_back(std::move(rule));
+  }
+  return host;
+}
+
+}  // namespace
+
+Result<Outcome> load(int rounds) {
+  const Snapshot host = big_host();
+  const auto ours = [&]() -> Result<Nanoseconds> {
+    const Stopwatch watch;
+    const Fib fib(host);
+    keep(fib);
+    return watch.elapsed();
+  };
+  // Whoever wants to search the prefixes must at least have them in order.
+  const auto limit = [&]() -> Result<Nanoseconds> {
+    const Stopwatch watch;
+    std::vector<std::pair<std::uint64_t, std::uint32_t>> order;
+    order.reserve(host.routes.size());
+    for (std::uint32_t i = 0; i < host.routes.size(); ++i) {
+      const Prefix& dst = host.routes[i].dst;
+      order.emplace_back(std::uint64_t{dst.address.v4_bits()} << 8U | dst.length, i);
+    }
+    std::ranges::sort(order);
+    keep(order);
+    return watch.elapsed();
+  };
+  return measure({"load 100,000 routes, 1,000 rules",
+                  {"Fib", ours, 3},
+                  {"sort the prefixes", limit, 3},
+                  std::nullopt},
                  rounds);
 }
 

@@ -151,7 +151,7 @@ bool decode_group(const NetlinkMessage& message, std::vector<Membership>& groups
   if (message.type != RTM_GETMULTICAST || family_of(header.ifa_family) != Family::v4) return true;
   std::optional<Ip> group;
   const bool sound = each_attribute(attributes, [&](std::uint16_t type, Bytes data) {
-    if (type == IFA_MULTICAST) take_ip(data, group);
+    if (type == IFA_MULTICAST && !take_ip(data, group)) group.reset();
   });
   if (!sound || !group) return false;
   groups.push_back({IfIndex{header.ifa_index}, *group});
