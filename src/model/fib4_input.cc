@@ -100,7 +100,11 @@ Lookup Fib4::input(const Flow& flow, bool arp, Heard* heard) const {
   Lookup lookup;
   lookup.flow = flow;
   const IfIndex link = flow.iif.value_or(loopback_index);
+  // Before 6.13 the reverse-path check had an errno of its own.
+  const Release release = snapshot_.release();
+  const int rp_filter_error = release.major != 0 && release < Release{6, 13} ? EXDEV : EINVAL;
   const auto drop = [&](Verdict verdict, int error = EINVAL) {
+    if (verdict == Verdict::rp_filter) error = rp_filter_error;
     lookup.verdict = verdict;
     lookup.errnum = error;
     lookup.link = {};  // it goes nowhere, whatever the tables said

@@ -155,7 +155,7 @@ Selector RuleList::mismatch(const Entry& entry, const Flow& flow) const {
   if (asks(Selector::iif) && entry.iif != flow.iif.value_or(loopback_index)) return Selector::iif;
   if (asks(Selector::oif) && entry.oif != flow.oif.value_or(IfIndex{})) return Selector::oif;
   if (((rule.fwmark ^ flow.mark) & rule.fwmask) != 0) return Selector::fwmark;
-  if (asks(Selector::tun_id)) return Selector::tun_id;  // ordinary packets carry none
+  if (asks(Selector::tun_id) && rule.tun_id != flow.tun_id) return Selector::tun_id;
   if (asks(Selector::l3mdev)) return Selector::l3mdev;  // VRF members are not modelled
   if (asks(Selector::uid) && !rule.uid->contains(flow.uid)) return Selector::uid;
   if (asks(Selector::from)) {
