@@ -38,33 +38,32 @@ std::optional<Conf> conf_by_name(std::string_view name) {
   return it->conf;
 }
 
-bool ConfValues::empty() const {
-  return std::ranges::none_of(values_, [](const auto& value) { return value.has_value(); });
+EffectiveConf combine(Combine how, std::optional<std::int32_t> all,
+                      std::optional<std::int32_t> device, std::int32_t kernel_value) {
+  const std::int32_t a = all.value_or(kernel_value);
+  const std::int32_t d = device.value_or(kernel_value);
+  // Known only when no missing half could change the outcome: a lone 0 settles nothing.
+  switch (how) {
+    case Combine::device:
+      return {d, device.has_value(), false};
+    case Combine::max:
+      return {std::max(a, d), all && device, a > d};
+    case Combine::either: {
+      const bool settled = all.value_or(0) != 0 || device.value_or(0) != 0;
+      return {(a != 0 || d != 0) ? 1 : 0, settled || (all && device), a != 0 && d == 0};
+    }
+    case Combine::both:
+      return {(a != 0 && d != 0) ? 1 : 0, all && device, a == 0};
+  }
+  return {};
 }
 
 EffectiveConf effective(const ConfValues& all, const ConfValues& device, Conf conf) {
   const ConfInfo& about = info(conf);
-  const auto of_all = all.get(conf);
-  const auto of_device = device.get(conf);
-  const std::int32_t a = of_all.value_or(about.kernel_value);
-  const std::int32_t d = of_device.value_or(about.kernel_value);
-  // Known only when no missing half could change the outcome: `all`=2 settles rp_filter whatever
-  // the device says, a lone 0 settles nothing.
-  switch (about.combine) {
-    case Combine::device:
-      return {d, of_device.has_value(), false};
-    case Combine::max: {
-      const bool top = conf == Conf::rp_filter && (of_all == 2 || of_device == 2);
-      return {std::max(a, d), top || (of_all && of_device), a > d};
-    }
-    case Combine::either: {
-      const bool settled = of_all.value_or(0) != 0 || of_device.value_or(0) != 0;
-      return {(a != 0 || d != 0) ? 1 : 0, settled || (of_all && of_device), a != 0 && d == 0};
-    }
-    case Combine::both:
-      return {(a != 0 && d != 0) ? 1 : 0, of_all && of_device, a == 0};
-  }
-  return {};
+  EffectiveConf value = combine(about.combine, all.get(conf), device.get(conf), about.kernel_value);
+  // Nothing is above 2: one scope that says so settles it.
+  if (conf == Conf::rp_filter && (all.get(conf) == 2 || device.get(conf) == 2)) value.known = true;
+  return value;
 }
 
 }  // namespace retour

@@ -48,21 +48,25 @@ struct ConfInfo {
 [[nodiscard]] const ConfInfo& info(Conf conf);
 [[nodiscard]] std::optional<Conf> conf_by_name(std::string_view name);
 
-/// Values of one scope (`all` or one device); a value nobody told us is absent, never guessed.
-class ConfValues {
+/// Values of one scope (`all` or one device) of one family; a value nobody told us is absent, never
+/// guessed.
+template <class Key, std::size_t count>
+class ConfScope {
  public:
-  [[nodiscard]] std::optional<std::int32_t> get(Conf conf) const {
+  [[nodiscard]] std::optional<std::int32_t> get(Key conf) const {
     return values_[static_cast<std::size_t>(conf)];
   }
-  void set(Conf conf, std::optional<std::int32_t> value) {
+  void set(Key conf, std::optional<std::int32_t> value) {
     values_[static_cast<std::size_t>(conf)] = value;
   }
-  [[nodiscard]] bool empty() const;
-  friend bool operator==(const ConfValues&, const ConfValues&) = default;
+  [[nodiscard]] bool empty() const { return *this == ConfScope{}; }
+  friend bool operator==(const ConfScope&, const ConfScope&) = default;
 
  private:
-  std::array<std::optional<std::int32_t>, conf_count> values_{};
+  std::array<std::optional<std::int32_t>, count> values_{};
 };
+
+using ConfValues = ConfScope<Conf, conf_count>;
 
 /// An effective value and where it came from, for the explanation.
 struct EffectiveConf {
@@ -72,5 +76,8 @@ struct EffectiveConf {
 };
 
 [[nodiscard]] EffectiveConf effective(const ConfValues& all, const ConfValues& device, Conf conf);
+/// The two values, each absent when nobody told it, as `how` makes one of them.
+[[nodiscard]] EffectiveConf combine(Combine how, std::optional<std::int32_t> all,
+                                    std::optional<std::int32_t> device, std::int32_t kernel_value);
 
 }  // namespace retour

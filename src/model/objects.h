@@ -13,6 +13,7 @@
 #include "base/id.h"
 #include "base/ip.h"
 #include "model/conf.h"
+#include "model/conf6.h"
 #include "model/scope.h"
 
 namespace retour {
@@ -32,7 +33,8 @@ struct Link {
   std::uint32_t group{};
   IfIndex master{};            ///< bridge, bond or VRF above it; 0 = none
   std::uint32_t speed_mbps{};  ///< 0 = unknown
-  ConfValues conf{};
+  ConfValues conf{};           ///< net.ipv4.conf.DEV.*
+  Conf6Values conf6{};         ///< net.ipv6.conf.DEV.*
 
   [[nodiscard]] bool up() const { return (flags & 0x1U) != 0; }           // IFF_UP
   [[nodiscard]] bool loopback() const { return (flags & 0x8U) != 0; }     // IFF_LOOPBACK
@@ -131,12 +133,21 @@ struct Route {
   std::uint32_t nexthop_id{};      ///< of a nexthop object; 0 = none
   std::uint32_t flags{};           ///< RTM_F_* and RTNH_F_* of the route as a whole
   std::uint8_t preference{};       ///< RTA_PREF (IPv6)
+  bool expired{};                  ///< IPv6: its lifetime is over; the kernel is yet to remove it
   std::vector<RawAttribute>
       other;  ///< metrics (MTU, advmss, …), encap, realms, expiry: as they came
 
   [[nodiscard]] Family family() const { return dst.family(); }
   [[nodiscard]] bool ours() const { return protocol == protocol_retour; }
   friend bool operator==(const Route&, const Route&) = default;
+};
+
+/// One line of the policy table that IPv6 source selection matches addresses by (RFC 6724).
+struct AddressLabel {
+  Prefix prefix;
+  IfIndex link{};  ///< 0 = of any device
+  std::uint32_t label{};
+  friend bool operator==(const AddressLabel&, const AddressLabel&) = default;
 };
 
 struct NextHopObject {

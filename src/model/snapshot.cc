@@ -44,4 +44,10 @@ EffectiveConf Snapshot::effective(IfIndex index, Conf conf) const {
   return retour::effective(conf_all, found != nullptr ? found->conf : none, conf);
 }
 
+EffectiveConf Snapshot::effective(IfIndex index, Conf6 conf) const {
+  static const Conf6Values none;
+  const Link* found = link(index);
+  return retour::effective(conf6_all, found != nullptr ? found->conf6 : none, conf);
+}
+
 }  // namespace retour

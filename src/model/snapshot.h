@@ -20,6 +20,8 @@ struct HiddenBits {
   std::optional<bool> custom_rules_v4;
   /// A route of type local was ever added by hand.
   std::optional<bool> custom_local_routes_v4;
+  /// A rule was ever added: rules are consulted, not just local and then main.
+  std::optional<bool> custom_rules_v6;
   friend bool operator==(const HiddenBits&, const HiddenBits&) = default;
 };
 
@@ -43,10 +45,13 @@ struct Snapshot {
   std::vector<Route> routes;  ///< all tables; order inside one prefix is the lookup order
   std::vector<Rule> rules;    ///< per family in the order the kernel tries them
   std::vector<NextHopObject> nexthops;
-  ConfValues conf_all;  ///< net.ipv4.conf.all.*
+  ConfValues conf_all;    ///< net.ipv4.conf.all.*
+  Conf6Values conf6_all;  ///< net.ipv6.conf.all.*
   HiddenBits hidden;
   /// IPv4 groups joined; absent = the kernel does not tell them (before 6.15), nor does text.
   std::optional<std::vector<Membership>> groups;
+  /// `ip addrlabel`, in the order the kernel tries them; absent = the table it starts with.
+  std::optional<std::vector<AddressLabel>> address_labels;
   std::map<TableId, std::string> table_names;  ///< from rt_tables; cosmetic
   /// Measured on the wire; absent = nobody looked.
   std::optional<std::vector<Segment>> segments;
@@ -59,6 +64,8 @@ struct Snapshot {
   [[nodiscard]] std::string link_name(IfIndex index) const;
   /// An IPv4 sysctl as the kernel combines it for this link; of an unknown link, from `all` alone.
   [[nodiscard]] EffectiveConf effective(IfIndex index, Conf conf) const;
+  /// The same of IPv6.
+  [[nodiscard]] EffectiveConf effective(IfIndex index, Conf6 conf) const;
   /// What is known of a neighbour, proxy entries aside; nullptr = nothing.
   [[nodiscard]] const Neighbor* neighbor(IfIndex index, const Ip& ip) const;
   /// Of `kernel`; 0.0, older than all, when it is not told.
