@@ -3,48 +3,373 @@
 
 #include <algorithm>
 
+#include "model/scope6.h"
+
 namespace retour {
 
 namespace {
 
-Lookup not_modelled(const Flow& flow) {
-  Lookup lookup;
-  lookup.flow = flow;
-  lookup.verdict = Verdict::invalid;
-  lookup.errnum = EAFNOSUPPORT;
-  return lookup;
+constexpr std::uint16_t nud_failed = 0x20;
+constexpr std::uint8_t ntf_proxy = 0x08;
+
+/// fib6_prop[], for the types the kernel makes reject routes of; others lead somewhere even where
+/// IPv4 has an error for them.
+int error6_of(RouteType type) {
+  switch (type) {
+    case RouteType::blackhole:
+    case RouteType::unreachable:
+    case RouteType::prohibit:
+    case RouteType::throw_:
+      return error_of(type);
+    default:
+      return 0;
+  }
 }
+
+/// IPV6_DECODE_PREF(): medium 0, high 1, reserved 2, low 3 in order of liking.
+constexpr std::uint8_t liking(std::uint8_t preference) { return (preference & 3U) ^ 2U; }
+
+/// Reject routes hang on `lo`, also where a reader was not told so.
+const NextHop on_loopback{loopback_index, std::nullopt, 0, 1};
 
 }  // namespace
 
-Lookup Fib6::output(const Flow& flow) const { return not_modelled(flow); }
-Lookup Fib6::input(const Flow& flow) const { return not_modelled(flow); }
-Lookup Fib6::forward(const Flow& flow) const { return not_modelled(flow); }
+Fib6::Fib6(const Snapshot& snapshot)
+    : snapshot_(snapshot),
+      nexthops_(snapshot),
+      rules_(snapshot, Family::v6),
+      sources_(snapshot),
+      custom_(snapshot.hidden.custom_rules_v6.value_or(rules_.custom())),
+      reachable_(snapshot.conf6_all.get(Conf6::forwarding).value_or(0) == 0) {
+  for (const Neighbor& neighbor : snapshot.neighbors) {
+    if (!neighbor.address.is_v4() && (neighbor.state & nud_failed) != 0 &&
+        (neighbor.flags & ntf_proxy) == 0) {
+      failed_.emplace(neighbor.link, neighbor.address);
+    }
+  }
+  compile();
+  for (const TableId id : rules_.tables()) slots_.push_back(table(id));
+}
+
+void Fib6::compile() {
+  std::unordered_map<TableId, std::vector<std::uint32_t>> members;
+  std::vector<std::uint32_t>* list = nullptr;
+  TableId last{};
+  entries_.resize(snapshot_.routes.size());
+  for (std::uint32_t i = 0; i < snapshot_.routes.size(); ++i) {
+    const Route& route = snapshot_.routes[i];
+    if (route.family() != Family::v6) continue;
+    if (list == nullptr || last != route.table) list = &members[route.table];
+    last = route.table;
+    list->push_back(i);
+    entries_[i] = entry_of(route);
+  }
+  for (auto& [id, routes] : members) tables_.emplace(id, table_of(std::move(routes)));
+}
+
+Fib6::Entry Fib6::entry_of(const Route& route) const {
+  const Nexthops::Legs legs = nexthops_.of(route);
+  Entry entry;
+  entry.legs = legs.legs;
+  entry.metric = route.metric;
+  entry.error = static_cast<std::int16_t>(legs.blackhole ? EINVAL : error6_of(route.type));
+  entry.preference = liking(route.preference);
+  entry.object = legs.object;
+  entry.blackhole = legs.blackhole;
+  entry.resilient = legs.resilient;
+  entry.expired = route.expired;
+  // An anycast route that someone added is sent by its device; only the kernel's own, which alone
+  // have no metric, are delivered here.
+  entry.own =
+      route.type == RouteType::local || (route.type == RouteType::anycast && route.metric == 0);
+  if (entry.error != 0 && entry.legs.empty()) entry.legs = std::span(&on_loopback, 1);
+  entry.may_fail = std::ranges::any_of(entry.legs, [&](const NextHop& leg) {
+    return leg.gateway && failed_.contains({leg.link, *leg.gateway});
+  });
+  return entry;
+}
+
+Fib6::Table Fib6::table_of(std::vector<std::uint32_t> routes) const {
+  const bool branched = std::ranges::any_of(
+      routes, [&](std::uint32_t route) { return snapshot_.routes[route].src.has_value(); });
+  Table table;
+  table.index = Index(snapshot_.routes, std::move(routes));
+  if (!branched) return table;
+  const auto nodes = table.index.nodes();
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    Subtree subtree;
+    for (const std::uint32_t route : table.index.entries(nodes[i])) {
+      const auto& from = snapshot_.routes[route].src;
+      if (!from || from->length == 0) {
+        subtree.plain.push_back(route);
+        continue;
+      }
+      const Prefix network = from->network();
+      auto branch = std::ranges::find(subtree.branches, network, &Branch::from);
+      if (branch == subtree.branches.end()) {
+        branch = subtree.branches.insert(branch, Branch{network, {}});
+      }
+      branch->routes.push_back(route);
+    }
+    if (subtree.branches.empty()) continue;
+    std::ranges::sort(subtree.branches, std::greater<>{},
+                      [](const Branch& branch) { return branch.from.length; });
+    table.subtrees.emplace(i, std::move(subtree));
+  }
+  return table;
+}
+
+const Fib6::Table* Fib6::table(TableId id) const {
+  const auto it = tables_.find(id);
+  return it != tables_.end() ? &it->second : nullptr;
+}
+
+// ip6_route_output_flags_noref(), ip6_route_input_lookup() and ip6_pol_route().
+Fib6::Search Fib6::search_of(const Flow& flow) const {
+  if (flow.iif) return {*flow.iif, needs_link6(flow.dst), reachable_};
+  const IfIndex oif = flow.oif.value_or(IfIndex{});
+  const bool bound = oif.value != 0 && flow.src.is_unspecified();
+  return {oif, bound || needs_link6(flow.dst), reachable_};
+}
+
+// fib6_node_lookup() and fib6_backtrack(): the routes of one prefix after another, with `taken` for
+// those to choose from, else why they are passed over; until `visit(routes, why)` returns true.
+template <class Visit>
+void Fib6::each_leaf(const Table& table, const Flow& flow, const Visit& visit) const {
+  const Ip src(Family::v6, flow.src.bits());
+  bool entered = false;
+  for (const auto* node = table.index.find(flow.dst.bits()); node != nullptr;
+       node = table.index.parent(*node)) {
+    const auto at =
+        table.subtrees.empty()
+            ? table.subtrees.end()
+            : table.subtrees.find(static_cast<std::size_t>(node - table.index.nodes().data()));
+    if (at == table.subtrees.end()) {
+      entered = true;
+      if (visit(table.index.entries(*node), RouteOutcome::taken)) return;
+      continue;
+    }
+    for (const Branch& branch : at->second.branches) {
+      const bool fits = branch.from.contains(src);
+      entered = entered || fits;
+      if (visit(branch.routes, fits ? RouteOutcome::taken : RouteOutcome::other_source)) return;
+    }
+    // Where no branch is for this source the kernel leaves the prefix at once, its routes for every
+    // source included, unless it comes back from a longer one or has nowhere to go.
+    entered = entered || node->length == 0;
+    if (at->second.plain.empty()) continue;
+    if (visit(at->second.plain, entered ? RouteOutcome::taken : RouteOutcome::left_out)) return;
+  }
+}
+
+RouteOutcome Fib6::usable(const NextHop& leg) const {
+  if (!leg.dead() && !leg.linkdown()) return RouteOutcome::taken;
+  // A dump shows `dead` also for what is merely linkdown while the sysctl says to ignore such
+  // routes.
+  const Link* link = snapshot_.link(leg.link);
+  const bool gone = link != nullptr &&
+                    (!link->up() || snapshot_.effective(leg.link, Conf6::disable_ipv6).value != 0);
+  if (leg.dead() && (!leg.linkdown() || gone)) return RouteOutcome::dead;
+  if (!leg.linkdown()) return RouteOutcome::taken;
+  return snapshot_.effective(leg.link, Conf6::ignore_routes_with_linkdown).value == 0
+             ? RouteOutcome::taken
+             : RouteOutcome::linkdown;
+}
+
+// rt6_score_route(): negative = not this leg.
+int Fib6::score(const Entry& entry, const NextHop& leg, const Search& search) const {
+  const bool matches = search.oif.value == 0 || leg.link == search.oif;
+  if (!matches && search.strict) return -1;
+  if (search.reachable && entry.may_fail && leg.gateway &&
+      failed_.contains({leg.link, *leg.gateway})) {
+    return -1;
+  }
+  return (matches ? 2 : 0) + entry.preference * 4;
+}
+
+// find_rr_leaf(): the best of the lowest metric, else the best of all others together.
+void Fib6::select(std::span<const std::uint32_t> routes, const Search& search,
+                  Chosen& chosen) const {
+  const std::uint32_t lowest = entries_[routes.front()].metric;
+  for (const std::uint32_t route : routes) {
+    const Entry& entry = entries_[route];
+    if (chosen.found && entry.metric != lowest && entries_[chosen.route].metric == lowest) {
+      return;
+    }
+    if (entry.expired) continue;
+    if (entry.blackhole) {
+      chosen = {true, route, nullptr, 0};
+      return;
+    }
+    for (const NextHop& leg : entry.legs) {
+      if (usable(leg) != RouteOutcome::taken) continue;
+      const int its = score(entry, leg, search);
+      if (its > chosen.score) chosen = {true, route, &leg, its};
+    }
+  }
+}
+
+// fib6_table_lookup(): once past the gateways that do not answer, then with them. Leaves in
+// `search` what found it.
+Fib6::Chosen Fib6::choose(const Table& table, const Flow& flow, Search& search) const {
+  Chosen chosen;
+  const auto visit = [&](std::span<const std::uint32_t> routes, RouteOutcome why) {
+    if (why == RouteOutcome::taken) select(routes, search, chosen);
+    return chosen.found;
+  };
+  each_leaf(table, flow, visit);
+  if (!chosen.found && search.reachable && !failed_.empty()) {
+    search.reachable = false;
+    each_leaf(table, flow, visit);
+  }
+  return chosen;
+}
+
+Found Fib6::find(const Table* table, const Flow& flow, const Search& search) const {
+  if (table == nullptr) return {};
+  Search pass = search;
+  const Chosen chosen = choose(*table, flow, pass);
+  if (!chosen.found) return {};
+  const Entry& entry = entries_[chosen.route];
+  if (entry.error != 0) return {entry.error, chosen.route, nullptr, {}};
+  return {0, chosen.route, chosen.leg, entry.legs};
+}
+
+// Why a route for the flow's addresses cannot carry it; `taken` when it could.
+RouteOutcome Fib6::why_not(std::uint32_t route, const Search& search) const {
+  const Entry& entry = entries_[route];
+  if (entry.expired) return RouteOutcome::expired;
+  if (entry.blackhole) return RouteOutcome::taken;
+  RouteOutcome why = RouteOutcome::dead;
+  for (const NextHop& leg : entry.legs) {
+    const RouteOutcome state = usable(leg);
+    if (state != RouteOutcome::taken) {
+      why = state;
+    } else if (score(entry, leg, search) >= 0) {
+      return RouteOutcome::taken;
+    } else {
+      const bool elsewhere = search.strict && search.oif.value != 0 && leg.link != search.oif;
+      why = elsewhere ? RouteOutcome::other_device : RouteOutcome::no_answer;
+    }
+  }
+  return why;
+}
+
+int Fib6::best_score(std::uint32_t route, const Search& search) const {
+  int best = -1;
+  for (const NextHop& leg : entries_[route].legs) {
+    if (usable(leg) == RouteOutcome::taken) {
+      best = std::max(best, score(entries_[route], leg, search));
+    }
+  }
+  return best;
+}
+
+std::vector<Considered> Fib6::consider(TableId id, const Flow& flow) const {
+  const Table* in = table(id);
+  std::vector<Considered> all;
+  if (in == nullptr) return all;
+  Search search = search_of(flow);
+  const Chosen chosen = choose(*in, flow, search);
+  bool settled = false;  // a longer prefix has the answer
+  each_leaf(*in, flow, [&](std::span<const std::uint32_t> routes, RouteOutcome why) {
+    const auto answer = std::ranges::find(routes, chosen.route);
+    const bool here = chosen.found && answer != routes.end();
+    for (auto it = routes.begin(); it != routes.end(); ++it) {
+      RouteOutcome outcome = why;
+      if (here && it == answer) {
+        outcome = RouteOutcome::taken;
+      } else if (outcome == RouteOutcome::taken) {
+        outcome = settled ? RouteOutcome::not_reached : why_not(*it, search);
+      }
+      if (here && it != answer && outcome == RouteOutcome::taken) {
+        const bool beaten = it < answer || best_score(*it, search) < chosen.score;
+        outcome = beaten ? RouteOutcome::outranked : RouteOutcome::not_reached;
+      }
+      all.push_back({*it, outcome});
+    }
+    settled = settled || here;
+    return false;
+  });
+  return all;
+}
 
 Decision Fib6::decide(const Flow& flow, std::vector<Step>* steps) const {
-  return rules_.walk(
-      flow, [](std::uint32_t) { return Found{}; }, steps);
+  return decide(rules_, flow, search_of(flow), steps);
 }
 
-std::vector<Considered> Fib6::consider(TableId, const Flow&) const { return {}; }
-
-bool Fib6::owns(const Ip& ip) const {
-  return std::ranges::any_of(snapshot_.addresses,
-                             [&](const Address& own) { return own.local.address == ip; });
+Decision Fib6::decide(const RuleList& rules, const Flow& flow, const Search& search,
+                      std::vector<Step>* steps) const {
+  if (!custom_) return decide_unruled(flow, search, steps);
+  return rules.walk(
+      flow, [&](std::uint32_t slot) { return find(slots_[slot], flow, search); }, steps);
 }
 
-bool Fib6::owns(const Ip& ip, IfIndex link) const {
-  return std::ranges::any_of(snapshot_.addresses, [&](const Address& own) {
-    return own.link == link && own.local.address == ip;
-  });
+// fib6_rule_lookup() before any rule was ever added: local, then main. The rules are named all the
+// same, by the table they look into, so that the explanation has one form.
+Decision Fib6::decide_unruled(const Flow& flow, const Search& search,
+                              std::vector<Step>* steps) const {
+  for (const TableId id : {table_local, table_main}) {
+    const Found found = find(table(id), flow, search);
+    const bool here = found.errnum != EAGAIN;
+    const Rule* rule = nullptr;
+    for (const RuleList::Entry& entry : rules_.entries()) {
+      if (entry.rule->table != id) continue;
+      rule = entry.rule;
+      if (steps != nullptr) {
+        steps->push_back({entry.index,
+                          here ? RuleOutcome::decided : RuleOutcome::no_entry,
+                          {},
+                          here ? std::optional(found.route) : std::nullopt});
+      }
+      break;
+    }
+    if (!here) continue;
+    const Route& route = snapshot_.routes[found.route];
+    if (found.errnum != 0) {
+      return {verdict_of_error(found.errnum), found.errnum, rule, &route, nullptr, {}, id};
+    }
+    return {verdict_of(route.type), 0, rule, &route, found.leg, found.legs, id};
+  }
+  return {Verdict::no_route, ENETUNREACH, nullptr, nullptr, nullptr, {}, {}};
 }
 
 Destinations Fib6::destinations(const Flow& flow) const {
+  const RuleList rules = rules_.narrowed(flow);
   Flow there = flow;
-  return {std::vector<Bits>{}, [&](const Ip& dst) {
+  return {boundaries(rules), [&](const Ip& dst) {
             there.dst = dst;
-            return decide(there);
+            return decide(rules, there, search_of(there), nullptr);
           }};
+}
+
+std::vector<Bits> Fib6::boundaries(const RuleList& rules) const {
+  std::vector<Bits> starts{0};
+  const auto cut = [&starts](Bits first, Bits last) {
+    starts.push_back(first);
+    if (last != ~Bits{0}) starts.push_back(last + 1);
+  };
+  const auto cut_table = [&cut](const Table* table) {
+    if (table == nullptr) return;
+    for (const auto& node : table->index.nodes()) cut(node.first, node.last);
+  };
+  // Where one link is as good as another, and where it is not.
+  for (const char* strict : {"::1", "fe80::/10", "ff00::/8"}) {
+    const Prefix prefix = Prefix::parse(strict).value();
+    cut(prefix.address.bits(), prefix.last().bits());
+  }
+  if (!custom_) {
+    cut_table(table(table_local));
+    cut_table(table(table_main));
+    return starts;
+  }
+  for (const Table* table : slots_) cut_table(table);
+  for (const RuleList::Entry& entry : rules.entries()) {
+    if (!entry.rule->to) continue;
+    const Prefix to = entry.rule->to->network();
+    cut(to.address.bits(), to.last().bits());
+  }
+  return starts;
 }
 
 }  // namespace retour

@@ -83,8 +83,10 @@ enum class RouteOutcome : std::uint8_t {
   dead,          ///< no leg on a link that is up
   linkdown,      ///< only legs without carrier, and ignore_routes_with_linkdown is set
   other_device,  ///< no leg by the link that the packet is bound to
-  left_out,      ///< a nexthop object without a usable leg hides it
-  outranked,     ///< IPv6: of the same metric as the one taken, which scores higher
+  left_out,      ///< hidden: by a nexthop object without a usable leg, or (IPv6) by routes to the
+                 ///< same prefix for other sources
+  no_answer,     ///< IPv6: its gateways were asked and stayed silent, and something else is there
+  outranked,     ///< IPv6: the one taken scores higher (the link asked for, router preference)
   expired,
   other_source,  ///< IPv6: its `from` prefix does not hold the source
   not_reached,   ///< something before it was taken: a longer prefix, a lower metric, or its elder

@@ -18,6 +18,7 @@ class Nexthops {
     std::span<const NextHop> legs;
     bool object{};     ///< of a nexthop object
     bool blackhole{};  ///< the object (or the one member of the group) drops what it gets
+    bool resilient{};  ///< a group that takes its members by bucket, whatever their neighbours do
   };
 
   /// REQUIRES: `snapshot` outlives the Nexthops and is not changed.
@@ -29,6 +30,7 @@ class Nexthops {
   struct Resolved {
     std::vector<NextHop> legs;
     bool blackhole{};
+    bool resilient{};
   };
   std::unordered_map<std::uint32_t, Resolved> objects_;
 };

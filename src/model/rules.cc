@@ -159,8 +159,8 @@ Selector RuleList::mismatch(const Entry& entry, const Flow& flow) const {
   if (asks(Selector::l3mdev)) return Selector::l3mdev;  // VRF members are not modelled
   if (asks(Selector::uid) && !rule.uid->contains(flow.uid)) return Selector::uid;
   if (asks(Selector::from)) {
-    // IPv6 knows that a socket has no source yet; for IPv4 it is the number 0.0.0.0.
-    const bool unset = family_ == Family::v6 && !flow.iif && flow.src.is_unspecified();
+    // IPv6 knows that a flow has no source yet; for IPv4 it is the number 0.0.0.0.
+    const bool unset = family_ == Family::v6 && flow.src.is_unspecified();
     if (unset || ((entry.from ^ flow.src.bits()) & entry.from_mask) != 0) return Selector::from;
   }
   if (((entry.to ^ flow.dst.bits()) & entry.to_mask) != 0) return Selector::to;
@@ -171,6 +171,7 @@ Selector RuleList::mismatch(const Entry& entry, const Flow& flow) const {
   if (asks(Selector::dscp) && ((*rule.dscp ^ (flow.tos >> 2U)) & rule.dscp_mask) != 0) {
     return Selector::dscp;
   }
+  if (((rule.flowlabel ^ flow.flowlabel) & rule.flowlabel_mask) != 0) return Selector::flowlabel;
   if (asks(Selector::ip_proto) && rule.ip_proto != flow.ip_proto) return Selector::ip_proto;
   if (asks(Selector::sport) && !port_matches(*rule.sport, rule.sport_mask, flow.sport)) {
     return Selector::sport;
