@@ -13,12 +13,35 @@ namespace retour {
 namespace {
 
 constexpr const char* conf_path = "/proc/sys/net/ipv4/conf";
+constexpr const char* conf6_path = "/proc/sys/net/ipv6/conf";
 
 std::optional<std::int32_t> parse_value(std::string_view text) {
   std::int32_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc{} || end == text.data()) return std::nullopt;
   return value;
+}
+
+Error read_error(const char* path, int errnum) {
+  return {ErrorKind::system, errnum, fmt::format("read {}/all", path), std::strerror(errnum)};
+}
+
+template <class Values, class Table, class Files>
+Values read_scope(const Fd& directory, const Table& table, Files& files) {
+  Values values;
+  std::array<char, 16> room{};
+  for (const auto& about : table) {
+    Fd& fd = files[static_cast<std::size_t>(about.conf)];
+    if (!fd.valid()) {
+      const std::string path = fmt::format("all/{}", about.name);
+      fd = Fd(openat(directory.get(), path.c_str(), O_RDONLY | O_CLOEXEC));
+    }
+    if (!fd.valid()) continue;
+    const ssize_t size = pread(fd.get(), room.data(), room.size(), 0);
+    if (size > 0)
+      values.set(about.conf, parse_value({room.data(), static_cast<std::size_t>(size)}));
+  }
+  return values;
 }
 
 Error write_error(const std::string& path, std::int32_t value, int errnum) {
@@ -43,27 +66,18 @@ Error write_error(const std::string& path, std::int32_t value, int errnum) {
 
 ConfDirectory::ConfDirectory()
     : directory_(open(conf_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)),
-      open_errno_(directory_.valid() ? 0 : errno) {}
+      open_errno_(directory_.valid() ? 0 : errno),
+      directory6_(open(conf6_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)),
+      open_errno6_(directory6_.valid() ? 0 : errno) {}
 
 Result<ConfValues> ConfDirectory::read_all() {
-  if (!directory_.valid()) {
-    return fail({ErrorKind::system, open_errno_, fmt::format("read {}/all", conf_path),
-                 std::strerror(open_errno_)});
-  }
-  ConfValues values;
-  std::array<char, 16> room{};
-  for (const ConfInfo& about : conf_table()) {
-    Fd& fd = all_[static_cast<std::size_t>(about.conf)];
-    if (!fd.valid()) {
-      const std::string path = fmt::format("all/{}", about.name);
-      fd = Fd(openat(directory_.get(), path.c_str(), O_RDONLY | O_CLOEXEC));
-    }
-    if (!fd.valid()) continue;
-    const ssize_t size = pread(fd.get(), room.data(), room.size(), 0);
-    if (size > 0)
-      values.set(about.conf, parse_value({room.data(), static_cast<std::size_t>(size)}));
-  }
-  return values;
+  if (!directory_.valid()) return fail(read_error(conf_path, open_errno_));
+  return read_scope<ConfValues>(directory_, conf_table(), all_);
+}
+
+Result<Conf6Values> ConfDirectory::read_all6() {
+  if (!directory6_.valid()) return fail(read_error(conf6_path, open_errno6_));
+  return read_scope<Conf6Values>(directory6_, conf6_table(), all6_);
 }
 
 Result<void> ConfDirectory::write(const std::string& link_name, Conf conf, std::int32_t value) {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// /proc/sys/net/ipv4/conf of one network namespace. The kernel resolves that path by the namespace
-// of whoever opens it; what is opened below a directory held open stays there.
+// /proc/sys/net/ipv4/conf and, to read, net/ipv6/conf of one network namespace. The kernel resolves
+// those paths by the namespace of whoever opens them; what is opened below a directory held open
+// stays there.
 #pragma once
 
 #include <array>
@@ -10,6 +11,7 @@
 
 #include "base/result.h"
 #include "model/conf.h"
+#include "model/conf6.h"
 #include "os/fd.h"
 
 namespace retour {
@@ -23,6 +25,8 @@ class ConfDirectory {
   /// net.ipv4.conf.all.*; a key this kernel does not have is absent. The error is a note to whoever
   /// reads: no value is known.
   [[nodiscard]] Result<ConfValues> read_all();
+  /// The same of net.ipv6.conf.all.*.
+  [[nodiscard]] Result<Conf6Values> read_all6();
 
   /// REQUIRES: `link_name` is a link's, as the kernel spells it. `all` and `default` are refused.
   [[nodiscard]] Result<void> write(const std::string& link_name, Conf conf, std::int32_t value);
@@ -30,8 +34,11 @@ class ConfDirectory {
  private:
   Fd directory_;
   int open_errno_{};
-  // Held open: a read costs a third of an open, and one snapshot takes seventeen.
+  Fd directory6_;
+  int open_errno6_{};
+  // Held open: a read costs a third of an open, and one snapshot takes all of them.
   std::array<Fd, conf_count> all_{};
+  std::array<Fd, conf6_count> all6_{};
 };
 
 }  // namespace retour

@@ -2,6 +2,7 @@
 #include "os/kernel_decode.h"
 
 #include <linux/if_addr.h>
+#include <linux/if_addrlabel.h>
 #include <linux/if_link.h>
 #include <linux/neighbour.h>
 #include <linux/nexthop.h>
@@ -15,10 +16,12 @@
 namespace retour {
 namespace {
 
-bool decode_conf(Bytes array, ConfValues& conf) {
-  for (const ConfInfo& about : conf_table()) {
+/// `first` is the DEVCONF number of the first value in the array.
+template <class Table, class Values>
+bool decode_conf(Bytes array, const Table& table, unsigned first, Values& conf) {
+  for (const auto& about : table) {
     // An older kernel knows fewer; the value is unknown then.
-    const std::size_t offset = (about.devconf - 1U) * sizeof(std::int32_t);
+    const std::size_t offset = (about.devconf - first) * sizeof(std::int32_t);
     if (offset >= array.size()) continue;
     std::int32_t value = 0;
     if (!take(array.subspan(offset), value)) return false;
@@ -27,12 +30,17 @@ bool decode_conf(Bytes array, ConfValues& conf) {
   return true;
 }
 
-bool decode_af_spec(Bytes data, ConfValues& conf) {
+bool decode_af_spec(Bytes data, Link& link) {
   bool sound = true;
   sound &= each_attribute(data, [&](std::uint16_t family, Bytes of_family) {
-    if (family != AF_INET) return;
+    if (family != AF_INET && family != AF_INET6) return;
     sound &= each_attribute(of_family, [&](std::uint16_t type, Bytes array) {
-      if (type == IFLA_INET_CONF) sound &= decode_conf(array, conf);
+      if (family == AF_INET && type == IFLA_INET_CONF) {
+        sound &= decode_conf(array, conf_table(), 1, link.conf);
+      }
+      if (family == AF_INET6 && type == IFLA_INET6_CONF) {
+        sound &= decode_conf(array, conf6_table(), 0, link.conf6);
+      }
     });
   });
   return sound;
@@ -85,7 +93,7 @@ bool decode_link(const NetlinkMessage& message, std::vector<Link>& links) {
         });
         break;
       case IFLA_AF_SPEC:
-        sound &= decode_af_spec(data, link.conf);
+        sound &= decode_af_spec(data, link);
         break;
       default:
         break;
@@ -175,6 +183,25 @@ bool decode_neighbor(const NetlinkMessage& message, std::vector<Neighbor>& neigh
   });
   if (!sound || !address) return false;
   neighbor.address = *address;
+  return true;
+}
+
+bool decode_address_label(const NetlinkMessage& message, std::vector<AddressLabel>& labels) {
+  ifaddrlblmsg header{};
+  Bytes attributes;
+  if (!message.split(header, attributes)) return false;
+  if (message.type != RTM_NEWADDRLABEL || header.ifal_family != AF_INET6) return true;
+  if (header.ifal_prefixlen > width(Family::v6)) return false;
+  AddressLabel& label = labels.emplace_back();
+  label.link.value = header.ifal_index;
+  std::optional<Ip> prefix;
+  bool sound = true;
+  sound &= each_attribute(attributes, [&](std::uint16_t type, Bytes data) {
+    if (type == IFAL_ADDRESS) sound &= take_ip(data, prefix);
+    if (type == IFAL_LABEL) sound &= take(data, label.label);
+  });
+  if (!sound || !prefix || prefix->is_v4()) return false;
+  label.prefix = {*prefix, header.ifal_prefixlen};
   return true;
 }
 

@@ -18,6 +18,8 @@ namespace retour {
 [[nodiscard]] bool decode_neighbor(const NetlinkMessage& message, std::vector<Neighbor>& neighbors);
 [[nodiscard]] bool decode_route(const NetlinkMessage& message, std::vector<Route>& routes);
 [[nodiscard]] bool decode_rule(const NetlinkMessage& message, std::vector<Rule>& rules);
+[[nodiscard]] bool decode_address_label(const NetlinkMessage& message,
+                                        std::vector<AddressLabel>& labels);
 [[nodiscard]] bool decode_nexthop(const NetlinkMessage& message,
                                   std::vector<NextHopObject>& nexthops);
 

@@ -94,8 +94,12 @@ struct RouteReader {
       case RTA_MULTIPATH:
         multipath(data);
         break;
-      case RTA_CACHEINFO:  // counters and ages: other on every read
+      case RTA_CACHEINFO: {  // counters and ages, other on every read, but for this
+        rta_cacheinfo info{};
+        sound &= take(data, info);
+        route.expired = info.rta_expires < 0;
         break;
+      }
       default:
         route.other.push_back({type, copy_of(data)});
     }

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <linux/fib_rules.h>
 #include <linux/if_addr.h>
+#include <linux/if_addrlabel.h>
 #include <linux/if_link.h>
 #include <linux/neighbour.h>
 #include <linux/nexthop.h>
@@ -15,8 +16,10 @@
 #include <chrono>
 #include <thread>
 
+#include "model/sources6.h"
 #include "os/kernel_ask.h"
 #include "os/kernel_decode.h"
+#include "os/kernel_hidden.h"
 
 namespace retour {
 namespace {
@@ -96,40 +99,17 @@ Result<bool> dump_groups(NetlinkSocket& socket, std::optional<std::vector<Member
   return whole;
 }
 
-/// As far as the list of rules tells: any rule that is not the kernel's own was added.
-bool shows_custom_rules(const std::vector<Rule>& rules) {
-  const auto v4 = [](const Rule& rule) { return rule.family == Family::v4; };
-  return std::ranges::any_of(
-             rules,
-             [&](const Rule& rule) { return v4(rule) && rule.protocol != protocol_kernel; }) ||
-         std::ranges::count_if(rules, v4) != 3;
-}
-
-/// The table the kernel names for one of the host's own addresses, if the lookup says local.
-std::optional<std::uint32_t> table_of_local(NetlinkSocket& socket, const Ip& local) {
-  NetlinkRequest request(RTM_GETROUTE, 0);
-  auto& header = request.extra<rtmsg>();
-  header.rtm_family = kernel_family(Family::v4);
-  header.rtm_dst_len = 32;
-  header.rtm_flags = RTM_F_LOOKUP_TABLE;
-  std::array<std::uint8_t, 16> bytes{};
-  mnl_attr_put(request.header(), RTA_DST, local.to_bytes(bytes), bytes.data());
-  std::optional<std::uint32_t> table;
-  const auto asked =
-      socket.ask(request, "look up a local address", [&](const NetlinkMessage& answer) {
-        rtmsg reply{};
-        Bytes attributes;
-        if (!answer.split(reply, attributes)) return false;
-        if (reply.rtm_type != RTN_LOCAL) return true;
-        std::uint32_t id = reply.rtm_table;
-        bool sound = true;
-        sound &= each_attribute(attributes, [&](std::uint16_t type, Bytes data) {
-          if (type == RTA_TABLE) sound &= take(data, id);
-        });
-        if (sound) table = id;
-        return sound;
-      });
-  return asked ? table : std::nullopt;
+/// Left out of the snapshot while it is what every namespace starts with.
+Result<bool> dump_address_labels(NetlinkSocket& socket,
+                                 std::optional<std::vector<AddressLabel>>& out) {
+  NetlinkRequest request(RTM_GETADDRLABEL, 0);
+  request.extra<ifaddrlblmsg>().ifal_family = AF_INET6;
+  std::vector<AddressLabel> labels;
+  auto whole = dump(socket, request, "read address labels", decode_address_label, labels);
+  // A kernel without IPv6 has none.
+  if (!whole && whole.error().errnum == EOPNOTSUPP) return true;
+  if (whole && labels != kernel_address_labels()) out = std::move(labels);
+  return whole;
 }
 
 }  // namespace
@@ -207,11 +187,14 @@ Result<NetlinkKernel::Stillness> NetlinkKernel::read_once(Snapshot& into) {
   if (failed(dumped)) return fail(dumped.error());
   dumped = dump_groups(socket, into.groups);
   if (failed(dumped)) return fail(dumped.error());
-  read_hidden(into);
+  dumped = dump_address_labels(socket, into.address_labels);
+  if (failed(dumped)) return fail(dumped.error());
   // Last, because it alone waits for the kernel's big lock: a change that was under way during the
   // dumps above, half of it visible, has sent its event by the time this returns.
   dumped = dump_links(socket, into.links);
   if (failed(dumped)) return fail(dumped.error());
+  read_conf(into);
+  read_hidden(socket, into);
   const auto moved = events_.drain();
   if (!moved) return fail(moved.error());
   links_ = into.links.size();
@@ -222,20 +205,15 @@ Result<NetlinkKernel::Stillness> NetlinkKernel::read_once(Snapshot& into) {
   return *moved || !whole ? Stillness::moved : Stillness::still;
 }
 
-void NetlinkKernel::read_hidden(Snapshot& into) {
-  if (shows_custom_rules(into.rules)) {
-    into.hidden.custom_rules_v4 = true;
-    return;
+void NetlinkKernel::read_conf(Snapshot& into) {
+  if (auto all = conf_.read_all()) {
+    into.conf_all = *all;
+  } else {
+    into.notes.push_back(
+        fmt::format("the sysctls of `all` are unknown: {}", all.error().message()));
   }
-  // Without custom rules `local` is merged into `main`, and the answer names that one. Needs an
-  // address that is local: a host whose loopback is down may have another.
-  auto table = table_of_local(requests_, Ip::v4(0x7f000001));
-  for (std::size_t i = 0; !table && i < into.addresses.size(); ++i) {
-    const Ip& own = into.addresses[i].local.address;
-    if (own.is_v4()) table = table_of_local(requests_, own);
-  }
-  if (table == table_main.value) into.hidden.custom_rules_v4 = false;
-  if (table == table_local.value) into.hidden.custom_rules_v4 = true;
+  // Without IPv6 there are none, and nothing asks for them.
+  if (auto all = conf_.read_all6()) into.conf6_all = *all;
 }
 
 void NetlinkKernel::read_rest(Snapshot& into) {
@@ -245,12 +223,6 @@ void NetlinkKernel::read_rest(Snapshot& into) {
     into.kernel = host.release;
   }
   into.source = "netlink";
-  if (auto all = conf_.read_all()) {
-    into.conf_all = *all;
-  } else {
-    into.notes.push_back(
-        fmt::format("the sysctls of `all` are unknown: {}", all.error().message()));
-  }
   const TableNamesRead& names = names_.read();
   into.table_names = names.names;
   into.notes.insert(into.notes.end(), names.notes.begin(), names.notes.end());

@@ -40,7 +40,7 @@ class NetlinkKernel final : public Kernel {
   enum class Stillness : std::uint8_t { still, moved };
   [[nodiscard]] Result<Snapshot> read_until_still();
   [[nodiscard]] Result<Stillness> read_once(Snapshot& into);
-  void read_hidden(Snapshot& into);
+  void read_conf(Snapshot& into);
   void read_rest(Snapshot& into);
 
   struct Flight;
