@@ -101,12 +101,20 @@ class Fib4 {
   [[nodiscard]] std::vector<Way> multipath(const Lookup& lookup, const Decision& decision) const;
   [[nodiscard]] std::vector<Way> default_routes(const Lookup& lookup,
                                                 const Decision& decision) const;
-  [[nodiscard]] std::optional<Ip> prefsrc(const Way& way, const Route& route,
-                                          const Flow& flow) const;
-  [[nodiscard]] std::optional<Ip> leg_source(IfIndex link, const std::optional<Ip>& gateway,
-                                             Scope scope) const;
+  /// Whether the gateway of a leg is used: it may be this host itself, or have been.
+  enum class GatewayUse : std::uint8_t { always, never, either };
+  [[nodiscard]] GatewayUse gateway_use(const NextHop& leg, const Route& route) const;
+  [[nodiscard]] std::vector<std::optional<Ip>> sources(const NextHop& leg, const Route& route,
+                                                       const Flow& flow) const;
+  void add_ways(const NextHop& leg, const Route& route, const Flow& flow,
+                std::vector<Way>& ways) const;
+  [[nodiscard]] std::optional<Ip> leg_source(const NextHop& leg, Scope scope, bool localnet) const;
+  [[nodiscard]] std::optional<Ip> select_source(IfIndex link, std::optional<Ip> toward, Scope scope,
+                                                bool localnet) const;
+  [[nodiscard]] bool localnet(IfIndex link) const {
+    return snapshot_.effective(link, Conf::route_localnet).value != 0;
+  }
   [[nodiscard]] bool good_neighbor(const NextHop& leg) const;
-  [[nodiscard]] std::optional<Ip> gateway_in_use(const NextHop& leg, const Route& route) const;
   [[nodiscard]] Lookup make_output(Lookup lookup) const;
   [[nodiscard]] Lookup input(const Flow& flow, bool arp, Heard* heard) const;
   [[nodiscard]] Verdict validate_source(Lookup& packet, IfIndex link, const Ip& reply_from,

@@ -123,7 +123,6 @@ Lookup Fib4::input(const Flow& flow, bool arp, Heard* heard) const {
   };
   const Link* device = snapshot_.link(link);
   if (device == nullptr) return drop(Verdict::invalid, ENODEV);
-  const bool localnet = snapshot_.effective(link, Conf::route_localnet).value != 0;
   if (flow.src.is_multicast() || flow.src.is_limited_broadcast()) return drop(Verdict::martian);
   if (flow.dst.is_multicast()) {
     // Where nobody told the groups, joined is assumed, and the source is judged.
@@ -131,7 +130,7 @@ Lookup Fib4::input(const Flow& flow, bool arp, Heard* heard) const {
                                 snapshot_.groups->end()) {
       return drop(Verdict::martian);
     }
-    if (arp || (flow.src.is_loopback() && !localnet)) return drop(Verdict::martian);
+    if (arp || (flow.src.is_loopback() && !localnet(link))) return drop(Verdict::martian);
     if (flow.src.is_unspecified()) {
       const bool allowed = local_multicast(flow.dst) || flow.ip_proto == proto_igmp;
       return allowed ? deliver(Verdict::multicast) : drop(Verdict::martian);
@@ -151,7 +150,7 @@ Lookup Fib4::input(const Flow& flow, bool arp, Heard* heard) const {
     return broadcast();
   }
   if (flow.src.is_unspecified() || flow.dst.is_unspecified()) return drop(Verdict::martian);
-  if ((flow.src.is_loopback() || flow.dst.is_loopback()) && !localnet) {
+  if ((flow.src.is_loopback() || flow.dst.is_loopback()) && !localnet(link)) {
     return drop(Verdict::martian);
   }
   Flow asked = flow;
@@ -205,6 +204,9 @@ Lookup Fib4::input(const Flow& flow, bool arp, Heard* heard) const {
     }
   }
   if (passing.empty()) return drop(refused);
+  if (passing.size() < lookup.candidates.size()) {
+    lookup.or_errnum = refused == Verdict::rp_filter ? rp_filter_error : EINVAL;
+  }
   lookup.candidates = std::move(passing);
   lookup.link = lookup.candidates.front().link;
   lookup.gateway = lookup.candidates.front().gateway;

@@ -137,6 +137,7 @@ struct Lookup {
   /// Where the kernel is not determined (multipath, equal default routes): the exact set of ways
   /// it may take, the one above first. Empty when it leaves by no link.
   std::vector<Way> candidates;
+  int or_errnum{};  ///< some ways are refused with this, and the kernel may choose them; 0 = none
   std::vector<Step> steps;
   std::optional<SourceCheck> source_check;  ///< input only, when it was reached
 

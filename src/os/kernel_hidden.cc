@@ -83,9 +83,22 @@ std::optional<bool> custom_rules_v6(NetlinkSocket& socket, const Snapshot& snaps
 /// thorough one, which is made once a local route was ever added by hand (fib_validate_source()).
 std::optional<bool> custom_local_routes_v4(NetlinkSocket& socket, const Snapshot& snapshot) {
   if (snapshot.hidden.custom_rules_v4 != false) return std::nullopt;
-  const auto broadcast = std::ranges::find_if(snapshot.routes, [](const Route& route) {
-    return route.family() == Family::v4 && route.type == RouteType::broadcast &&
-           route.table == table_local && !route.dst.address.is_loopback();
+  if (std::ranges::any_of(snapshot.routes, [](const Route& route) {
+        return route.family() == Family::v4 && route.type == RouteType::local &&
+               route.protocol != protocol_kernel;
+      })) {
+    return true;
+  }
+  const auto owned = [&](const Ip& ip) {
+    return std::ranges::any_of(snapshot.addresses,
+                               [&](const Address& own) { return own.local.address == ip; });
+  };
+  // One that the kernel itself takes for a broadcast address; its links may be without carrier.
+  const auto broadcast = std::ranges::find_if(snapshot.routes, [&](const Route& route) {
+    if (route.family() != Family::v4 || route.type != RouteType::broadcast) return false;
+    if (route.dst.address.is_loopback() || owned(route.dst.address)) return false;
+    const auto reply = ask(socket, route.dst.address);
+    return reply && reply->errnum == 0 && reply->type == RouteType::broadcast;
   });
   if (broadcast == snapshot.routes.end()) return std::nullopt;
   for (const Address& own : snapshot.addresses) {
