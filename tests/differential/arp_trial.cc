@@ -10,8 +10,8 @@
 
 #include "differential/arp_wire.h"
 #include "differential/pool.h"
+#include "model/arp.h"
 #include "model/fib.h"
-#include "model/round_trip.h"
 #include "os/kernel_netlink.h"
 
 namespace retour::differential {
@@ -23,20 +23,6 @@ const Link* wire_of(const Snapshot& snapshot, const Link& link) {
   const Link* far = snapshot.link(std::string_view("m" + link.name.substr(1)));
   const bool works = far != nullptr && link.up() && link.carrier() && far->up() && far->carrier();
   return works ? far : nullptr;
-}
-
-/// The kernel may decide either way: a leg by a hash, or by what it knows of neighbours.
-bool undetermined(const Fib& fib, const ArpRequest& request) {
-  Flow flow;
-  flow.src = request.sender;
-  flow.dst = request.target;
-  flow.iif = request.link;
-  if (fib.input(flow, true).candidates.size() > 1) return true;
-  if (fib.conf(request.link, Conf::arp_filter).value == 0) return false;
-  Flow back;
-  back.src = request.target;
-  back.dst = request.sender;
-  return fib.output(back).candidates.size() > 1;
 }
 
 /// A word, so that mismatches under different modes are of different kinds.
@@ -59,7 +45,7 @@ std::string_view ignore_words(const Fib& fib, IfIndex link) {
 
 Result<std::vector<Mismatch>> compare(const Snapshot& snapshot, const std::vector<Query>& queries,
                                       Tally& tally) {
-  std::vector<ArpRequest> requests;
+  std::vector<WireRequest> requests;
   std::vector<const Query*> asked;
   for (const Query& query : queries) {
     const Link* link = snapshot.link(std::string_view(query.iif));
@@ -76,27 +62,24 @@ Result<std::vector<Mismatch>> compare(const Snapshot& snapshot, const std::vecto
   const Fib fib(snapshot);
   std::vector<Mismatch> mismatches;
   for (std::size_t i = 0; i < requests.size(); ++i) {
-    const ArpRequest& request = requests[i];
+    const WireRequest& request = requests[i];
+    const bool answers = (*answered)[i];
+    const ArpReception heard =
+        hear_arp(fib, {request.sender, request.target}, {request.link}).front();
     ++tally.arp_requests;
-    if ((*answered)[i]) ++tally.arp_answered;
-    if (undetermined(fib, request)) {
-      ++tally.arp_undetermined;
-      continue;
-    }
-    const auto answerers = arp_answerers(fib, request.sender, request.target, {request.link});
-    if (answerers.empty() != (*answered)[i]) continue;
-    const auto said = [](bool answers) { return answers ? "answers" : "is silent"; };
-    Flow flow;
-    flow.src = request.sender;
-    flow.dst = request.target;
-    flow.iif = request.link;
-    const Lookup input = fib.input(flow, true);
-    mismatches.push_back({*asked[i], "arp",
-                          fmt::format("the link {}, the kernel's {}{} (input: {}, ignore {})",
-                                      said(!answerers.empty()), said((*answered)[i]),
-                                      request.sender.is_unspecified() ? ", a DAD probe" : "",
-                                      name(input.verdict), ignore_words(fib, request.link)),
-                          said(!answerers.empty()), said((*answered)[i])});
+    tally.arp_answered += answers ? 1 : 0;
+    tally.arp_proxied += answers && heard.proxy ? 1 : 0;
+    tally.arp_undetermined += heard.certain ? 0 : 1;
+    ++tally.arp_silent[heard.answers ? 0 : static_cast<std::size_t>(heard.silent_because)];
+    if (heard.answers == answers || !heard.certain) continue;
+    const auto said = [](bool does) { return does ? "answers" : "is silent"; };
+    mismatches.push_back(
+        {*asked[i], "arp",
+         fmt::format("the link {} ({}), the kernel's {}{} (ignore {})", said(heard.answers),
+                     name(heard.silent_because), said(answers),
+                     request.sender.is_unspecified() ? ", a probe for duplicates" : "",
+                     ignore_words(fib, request.link)),
+         said(heard.answers), said(answers)});
   }
   return mismatches;
 }

@@ -85,7 +85,7 @@ Result<ArpWire> ArpWire::open() {
   return ArpWire(std::move(fd));
 }
 
-Result<void> ArpWire::send_request(const ArpRequest& request, std::size_t number) {
+Result<void> ArpWire::send_request(const WireRequest& request, std::size_t number) {
   Frame frame{};
   frame.to.fill(0xff);
   frame.from = mac_of(number);
@@ -109,11 +109,11 @@ Result<void> ArpWire::send_marker(IfIndex from) {
   return send_frame(fd_, from, frame);
 }
 
-Result<std::vector<bool>> ArpWire::ask(std::span<const ArpRequest> requests) {
+Result<std::vector<bool>> ArpWire::ask(std::span<const WireRequest> requests) {
   std::vector<bool> answered(requests.size());
   std::vector<IfIndex> near;
   std::vector<IfIndex> far;
-  for (const ArpRequest& request : requests) {
+  for (const WireRequest& request : requests) {
     if (std::find(near.begin(), near.end(), request.link) != near.end()) continue;
     near.push_back(request.link);
     far.push_back(request.far);
@@ -134,7 +134,7 @@ Result<std::vector<bool>> ArpWire::ask(std::span<const ArpRequest> requests) {
 }
 
 Result<void> ArpWire::wait_for_markers(std::vector<IfIndex> links,
-                                       std::span<const ArpRequest> requests,
+                                       std::span<const WireRequest> requests,
                                        std::vector<bool>& answered) {
   while (!links.empty()) {
     pollfd wait{fd_.get(), POLLIN, 0};
@@ -155,7 +155,7 @@ Result<void> ArpWire::wait_for_markers(std::vector<IfIndex> links,
       const std::size_t number = static_cast<std::size_t>(frame.target_mac[4]) << 8U |
                                  static_cast<std::size_t>(frame.target_mac[5]);
       if (number >= requests.size() || frame.target_mac != mac_of(number)) continue;
-      const ArpRequest& request = requests[number];
+      const WireRequest& request = requests[number];
       if (on == request.far && ntohl(frame.sender) == request.target.v4_bits()) {
         answered[number] = true;
       }

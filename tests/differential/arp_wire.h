@@ -15,7 +15,7 @@
 
 namespace retour::differential {
 
-struct ArpRequest {
+struct WireRequest {
   IfIndex link{};  ///< that hears it
   IfIndex far{};   ///< the other end of its pair: the wire
   Ip sender{};
@@ -29,15 +29,15 @@ class ArpWire {
   [[nodiscard]] static Result<ArpWire> open();
 
   /// Which of the requests were answered. REQUIRES: at most 60000, both ends up with carrier.
-  [[nodiscard]] Result<std::vector<bool>> ask(std::span<const ArpRequest> requests);
+  [[nodiscard]] Result<std::vector<bool>> ask(std::span<const WireRequest> requests);
 
  private:
   explicit ArpWire(Fd fd) : fd_(std::move(fd)) {}
-  [[nodiscard]] Result<void> send_request(const ArpRequest& request, std::size_t number);
+  [[nodiscard]] Result<void> send_request(const WireRequest& request, std::size_t number);
   [[nodiscard]] Result<void> send_marker(IfIndex from);
   /// Until a marker came in on each of `links`; replies are noted meanwhile.
   [[nodiscard]] Result<void> wait_for_markers(std::vector<IfIndex> links,
-                                              std::span<const ArpRequest> requests,
+                                              std::span<const WireRequest> requests,
                                               std::vector<bool>& answered);
 
   Fd fd_;

@@ -71,6 +71,7 @@ Result<FibLookup::Found> FibLookup::ask(const Flow& flow, TableId table) const {
   message.body.address = htonl(flow.dst.v4_bits());
   message.body.mark = flow.mark;
   message.body.tos = flow.tos;
+  message.body.scope = flow.scope;
   message.body.asked_table = static_cast<std::uint8_t>(table.value);
   if (send(fd_.get(), &message, sizeof(message), 0) < 0 ||
       recv(fd_.get(), &message, sizeof(message), 0) < 0) {
@@ -84,7 +85,8 @@ Result<FibLookup::Found> FibLookup::ask(const Flow& flow, TableId table) const {
 Result<std::string> FibLookup::difference(const Snapshot& snapshot, const Lookup& lookup,
                                           std::uint64_t& checked) const {
   if (lookup.flow.oif) return std::string{};
-  const bool merged = snapshot.hidden.custom_rules_v4 == false;
+  if (!snapshot.hidden.custom_rules_v4) return std::string{};  // one trie or two: nobody knows
+  const bool merged = !*snapshot.hidden.custom_rules_v4;
   for (const Step& step : lookup.steps) {
     const Rule& rule = snapshot.rules[step.rule];
     const bool looked = step.outcome == RuleOutcome::no_entry ||

@@ -23,6 +23,7 @@ struct Interests {
   std::vector<std::uint8_t> protocols;
   std::vector<std::uint16_t> sports{1000, 1};
   std::vector<std::uint16_t> dports{53, 80};
+  std::vector<std::uint32_t> flowlabels{0};
 
   Interests(const Snapshot& snapshot, Family family) {
     protocols = family == Family::v4 ? std::vector<std::uint8_t>{17, 17, 6, 1}
@@ -77,6 +78,7 @@ struct Interests {
     if (rule.ip_proto == 6 || rule.ip_proto == 17) {
       protocols.insert(protocols.end(), 3, rule.ip_proto);
     }
+    if (rule.flowlabel_mask != 0) flowlabels.insert(flowlabels.end(), {rule.flowlabel, 0x13});
     edges(rule.sport, rule.sport_mask, sports);
     edges(rule.dport, rule.dport_mask, dports);
   }
@@ -132,6 +134,7 @@ Query make_query(Random& random, const Interests& interests, Family family) {
   flow.ip_proto = random.of(interests.protocols);
   if (random.chance(45)) flow.sport = random.of(interests.sports);
   if (random.chance(45)) flow.dport = random.of(interests.dports);
+  flow.flowlabel = random.of(interests.flowlabels);
   return query;
 }
 
@@ -156,6 +159,7 @@ std::string words(const Query& query) {
   if (flow.uid != 0) text += fmt::format(" uid {}", flow.uid);
   if (flow.ip_proto != 0) text += fmt::format(" ipproto {}", flow.ip_proto);
   if (flow.sport != 0) text += fmt::format(" sport {}", flow.sport);
+  if (flow.flowlabel != 0) text += fmt::format(" flowlabel {:#x}", flow.flowlabel);
   if (flow.dport != 0) text += fmt::format(" dport {}", flow.dport);
   return text;
 }

@@ -8,6 +8,8 @@
 #include <string_view>
 #include <type_traits>
 
+#include "model/cause.h"
+
 namespace retour::differential {
 namespace {
 
@@ -24,14 +26,19 @@ std::string named(std::string_view title, const std::array<std::uint64_t, N>& co
   return text + "\n";
 }
 
-constexpr std::array<std::string_view, 12> verdicts{
-    "unicast",   "local",    "broadcast", "multicast", "unreachable", "prohibit",
-    "blackhole", "no-route", "martian",   "rp_filter", "no-forward",  "invalid"};
+std::string verdicts(std::string_view title, const std::array<std::uint64_t, 13>& counts) {
+  static_assert(static_cast<std::size_t>(Verdict::invalid) == 12);
+  std::array<std::string_view, 13> names;
+  for (std::size_t i = 0; i < names.size(); ++i) names[i] = name(static_cast<Verdict>(i));
+  return named(title, counts, names);
+}
+
 constexpr std::array<std::string_view, 6> outcomes{"no-match", "no-entry", "suppressed",
                                                    "jumped",   "passed",   "decided"};
-constexpr std::array<std::string_view, 16> selectors{
-    "",   "iif", "oif",  "fwmark",  "tun_id", "l3mdev", "uid", "from",
-    "to", "tos", "dscp", "ipproto", "sport",  "dport",  "not", ""};
+constexpr std::array<std::string_view, 17> selectors{
+    "",    "iif",  "oif",     "fwmark", "tun_id", "l3mdev",    "uid", "from", "to",
+    "tos", "dscp", "ipproto", "sport",  "dport",  "flowlabel", "not", ""};
+static_assert(static_cast<std::size_t>(Selector::inverted) == 15);
 constexpr std::array<std::string_view, 12> actions{
     "", "lookup", "goto", "nop", "", "", "blackhole", "unreachable", "prohibit", "", "", ""};
 constexpr std::array<std::string_view, 12> types{
@@ -71,11 +78,16 @@ void Tally::count(const Snapshot& snapshot, const Lookup& lookup) {
 
 std::string Tally::report() const {
   if (arp_requests > 0) {
-    return fmt::format(
+    std::string text = fmt::format(
         "  hosts       {} ({} skipped)\n  lines       {} of the scripts, {} % accepted\n"
-        "  requests    {}, {} answered, {} not determined\n",
+        "  requests    {}: {} answered ({} for others), {} not determined\n  silent     ",
         hosts, skipped_hosts, lines, lines == 0 ? 0 : accepted * 100 / lines, arp_requests,
-        arp_answered, arp_undetermined);
+        arp_answered, arp_proxied, arp_undetermined);
+    for (std::size_t i = 1; i < arp_silent.size(); ++i) {
+      if (arp_silent[i] > 0)
+        text += fmt::format(" {} {}", name(static_cast<Cause>(i)), arp_silent[i]);
+    }
+    return text + "\n";
   }
   std::uint64_t sets = 0;
   for (std::size_t i = 2; i < candidates.size(); ++i) sets += candidates[i];
@@ -84,8 +96,8 @@ std::string Tally::report() const {
       "skipped)\n  lines       {} of the scripts, {} % accepted\n",
       hosts, hosts_without_custom_rules, hosts_with_events, moved, skipped_hosts, lines,
       lines == 0 ? 0 : accepted * 100 / lines);
-  text += named("output", output, verdicts);
-  text += named("input", input, verdicts);
+  text += verdicts("output", output);
+  text += verdicts("input", input);
   text += named("rules", outcomes, differential::outcomes);
   text += named("no-match", selectors, differential::selectors);
   text += named("actions", actions, differential::actions);
