@@ -69,17 +69,36 @@ class Differences {
   std::string text_;
 };
 
-/// Every way that the kernel may take.
-std::vector<Way> ways_of(const Lookup& lookup) {
-  // What is delivered to this host has no way to choose, whatever its route named.
-  if (lookup.candidates.empty() || lookup.candidates.front().link != lookup.link) {
-    return {{lookup.link, lookup.gateway, lookup.source, lookup.route}};
+/// One way that the kernel may take.
+struct Choice {
+  IfIndex link{};
+  std::optional<Ip> gateway;
+  std::optional<Ip> source;
+  std::optional<std::uint32_t> route;
+};
+
+template <class L>
+std::vector<Choice> choices_of(const L& lookup) {
+  std::vector<Choice> choices;
+  if constexpr (requires { lookup.candidates.front().link; }) {
+    for (const auto& way : lookup.candidates) {
+      choices.push_back({way.link, way.gateway, way.source, way.route});
+    }
+  } else {
+    for (const auto& link : lookup.candidates) {
+      choices.push_back({link, lookup.gateway, lookup.source, lookup.route});
+    }
   }
-  return lookup.candidates;
+  // What is delivered to this host has no way to choose, whatever its route named.
+  if (choices.empty() || choices.front().link != lookup.link) {
+    choices.clear();
+    choices.push_back({lookup.link, lookup.gateway, lookup.source, lookup.route});
+  }
+  return choices;
 }
 
 /// What rtm_type is when the kernel takes this way.
-RouteType type_of(const Snapshot& snapshot, const Lookup& lookup, const Way& way) {
+RouteType type_of(const Snapshot& snapshot, const Lookup& lookup, const Choice& choice) {
   switch (lookup.verdict) {
     case Verdict::local:
       return RouteType::local;
@@ -89,7 +108,7 @@ RouteType type_of(const Snapshot& snapshot, const Lookup& lookup, const Way& way
       return RouteType::multicast;
     default:
       // An anycast route sends as a unicast one does; the kernel keeps its name.
-      return way.route && snapshot.routes[*way.route].type == RouteType::anycast
+      return choice.route && snapshot.routes[*choice.route].type == RouteType::anycast
                  ? RouteType::anycast
                  : RouteType::unicast;
   }
@@ -103,21 +122,21 @@ std::optional<Ip> source_of(const Flow& flow, const Answer& answer) {
   return answer.source && answer.source->is_unspecified() ? std::nullopt : answer.source;
 }
 
-std::string difference(const Snapshot& snapshot, const Lookup& lookup, const Way& way,
+std::string difference(const Snapshot& snapshot, const Lookup& lookup, const Choice& choice,
                        const Answer& answer) {
   const Flow& flow = lookup.flow;
   Differences differences;
-  differences.compare("type", type_name(type_of(snapshot, lookup, way)), type_name(answer.type));
+  differences.compare("type", type_name(type_of(snapshot, lookup, choice)), type_name(answer.type));
   differences.compare("table", lookup.table.value, answer.table.value);
-  differences.compare("device", snapshot.link_name(way.link), snapshot.link_name(answer.link));
-  differences.compare("gateway", words(way.gateway), words(answer.gateway));
+  differences.compare("device", snapshot.link_name(choice.link), snapshot.link_name(answer.link));
+  differences.compare("gateway", words(choice.gateway), words(answer.gateway));
   if (!flow.iif) {
-    const bool chosen = way.source && !way.source->is_unspecified();
-    differences.compare("source", words(chosen ? way.source : std::nullopt),
+    const bool chosen = choice.source && !choice.source->is_unspecified();
+    differences.compare("source", words(chosen ? choice.source : std::nullopt),
                         words(source_of(flow, answer)));
   }
-  if (answer.metric && way.route) {
-    differences.compare("metric", snapshot.routes[*way.route].metric, *answer.metric);
+  if (answer.metric && choice.route) {
+    differences.compare("metric", snapshot.routes[*choice.route].metric, *answer.metric);
   }
   return differences.text();
 }
@@ -152,14 +171,14 @@ std::string difference(const Snapshot& snapshot, const Lookup& lookup, const Rou
 
 /// The shortest of the differences to each way; one that does not differ ends the search.
 template <class Compare>
-std::string least(const std::vector<Way>& ways, Compare compare) {
+std::string least(const std::vector<Choice>& choices, Compare compare) {
   std::optional<std::string> least;
-  for (const Way& way : ways) {
-    std::string differs = compare(way);
+  for (const Choice& choice : choices) {
+    std::string differs = compare(choice);
     if (differs.empty()) return {};
     if (!least || differs.size() < least->size()) least = std::move(differs);
   }
-  if (ways.size() > 1) *least += fmt::format(" (nearest of {} candidates)", ways.size());
+  if (choices.size() > 1) *least += fmt::format(" (nearest of {} candidates)", choices.size());
   return *least;
 }
 
@@ -167,7 +186,6 @@ std::string least(const std::vector<Way>& ways, Compare compare) {
 
 Flow as_asked(const Flow& flow) {
   Flow asked = flow;
-  asked.scope = 0;
   if (flow.dst.is_v4() && flow.ip_proto == 0) asked.ip_proto = proto_udp;
   if (flow.iif) {
     asked.oif.reset();
@@ -190,17 +208,17 @@ std::string difference(const Snapshot& snapshot, const Lookup& lookup, const Ans
     return fmt::format("error: {} ({}), the kernel says {}", error_name(lookup.errnum),
                        name(lookup.verdict), kernels);
   }
-  return least(ways_of(lookup),
-               [&](const Way& way) { return difference(snapshot, lookup, way, answer); });
+  return least(choices_of(lookup),
+               [&](const Choice& choice) { return difference(snapshot, lookup, choice, answer); });
 }
 
 std::string difference(const Snapshot& snapshot, const Lookup& lookup,
                        const std::optional<Route>& matched) {
-  return least(ways_of(lookup), [&](const Way& way) -> std::string {
-    const bool ours = lookup.ok() && way.route && lookup.table.value != 0;
+  return least(choices_of(lookup), [&](const Choice& choice) -> std::string {
+    const bool ours = lookup.ok() && choice.route && lookup.table.value != 0;
     if (!ours && !matched) return {};
     if (!ours) return fmt::format("matched: nothing, the kernel says {}", matched->dst.str());
-    const Route& route = snapshot.routes[*way.route];
+    const Route& route = snapshot.routes[*choice.route];
     if (!matched) return fmt::format("matched: {}, the kernel says nothing", route.dst.str());
     return difference(snapshot, lookup, route, *matched);
   });

@@ -28,8 +28,8 @@ struct Answer {
 };
 
 /// The flow that RTM_GETROUTE can say: IPv4 takes UDP for an unknown protocol, input has no output
-/// device, a synthetic ICMP packet no ports, and none a scope. A Lookup of any other flow has no
-/// Answer to be compared with. The protocols it knows are TCP, UDP and the family's ICMP.
+/// device, and a synthetic ICMP packet no ports. A Lookup of any other flow has no Answer to be
+/// compared with. The protocols it knows are TCP, UDP and the family's ICMP.
 [[nodiscard]] Flow as_asked(const Flow& flow);
 
 /// What differs, in words: "device: e1, the kernel says e0; gateway: …". Empty when the answer is

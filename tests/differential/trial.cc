@@ -66,6 +66,12 @@ std::string describe(const Snapshot& snapshot, const Lookup& lookup) {
   return text;
 }
 
+/// RTM_GETROUTE of a received IPv6 packet judges neither its addresses nor forwarding.
+Lookup as_the_kernel_answers(const Fib& fib, const Flow& flow) {
+  if (!flow.iif) return fib.output(flow);
+  return flow.dst.is_v4() ? fib.input(flow) : fib.forward(flow);
+}
+
 class Trial {
  public:
   Trial(NetlinkSocket socket, FibLookup tables, Tally* tally)
@@ -87,7 +93,7 @@ class Trial {
     if (!matches) return fail(matches.error());
     const Fib fib(snapshot);
     for (std::size_t i = 0; i < flows.size(); ++i) {
-      const Lookup lookup = flows[i].iif ? fib.input(flows[i]) : fib.output(flows[i]);
+      const Lookup lookup = as_the_kernel_answers(fib, flows[i]);
       const auto note = [&](std::string oracle, std::string differs) {
         if (differs.empty()) return;
         mismatches.push_back({*asked[i], std::move(oracle), std::move(differs),
