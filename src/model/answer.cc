@@ -203,6 +203,7 @@ Flow as_asked(const Flow& flow) {
 std::string difference(const Snapshot& snapshot, const Lookup& lookup, const Answer& answer) {
   if (lookup.errnum != 0 || answer.errnum != 0) {
     if (lookup.errnum == answer.errnum) return {};
+    if (lookup.errnum == 0 && lookup.or_errnum == answer.errnum) return {};
     const std::string kernels =
         answer.errnum != 0 ? error_name(answer.errnum) : describe(snapshot, answer);
     return fmt::format("error: {} ({}), the kernel says {}", error_name(lookup.errnum),
@@ -219,6 +220,7 @@ std::string difference(const Snapshot& snapshot, const Lookup& lookup,
     if (!ours && !matched) return {};
     if (!ours) return fmt::format("matched: nothing, the kernel says {}", matched->dst.str());
     const Route& route = snapshot.routes[*choice.route];
+    if (!matched && lookup.or_errnum != 0) return {};
     if (!matched) return fmt::format("matched: {}, the kernel says nothing", route.dst.str());
     return difference(snapshot, lookup, route, *matched);
   });
