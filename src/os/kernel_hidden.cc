@@ -105,6 +105,8 @@ std::optional<bool> custom_local_routes_v4(NetlinkSocket& socket, const Snapshot
     const Ip& ip = own.local.address;
     const Link* link = snapshot.link(own.link);
     if (!ip.is_v4() || ip.is_loopback() || link == nullptr || !link->up()) continue;
+    const auto itself = ask(socket, ip);  // may be a multicast address, or a reject route's
+    if (!itself || itself->errnum != 0 || itself->type != RouteType::local) continue;
     const auto value = [&](Conf conf) { return snapshot.effective(own.link, conf); };
     const EffectiveConf filter = value(Conf::rp_filter);
     const EffectiveConf accepts = value(Conf::accept_local);
