@@ -63,6 +63,7 @@ void Fib6::compile() {
     last = route.table;
     list->push_back(i);
     entries_[i] = entry_of(route);
+    if (entries_[i].object) share(i);
   }
   for (auto& [id, routes] : members) tables_.emplace(id, table_of(std::move(routes)));
 }
@@ -71,6 +72,7 @@ Fib6::Entry Fib6::entry_of(const Route& route) const {
   const Nexthops::Legs legs = nexthops_.of(route);
   Entry entry;
   entry.legs = legs.legs;
+  entry.ids = legs.ids;
   entry.metric = route.metric;
   entry.error = static_cast<std::int16_t>(legs.blackhole ? EINVAL : error6_of(route.type));
   entry.preference = liking(route.preference);
@@ -87,6 +89,21 @@ Fib6::Entry Fib6::entry_of(const Route& route) const {
     return leg.gateway && failed_.contains({leg.link, *leg.gateway});
   });
   return entry;
+}
+
+// rt6_get_pcpu_route(): a nexthop object keeps what was made of the first route that used it since
+// the rules last changed, and gives it to the lookups of all others.
+void Fib6::share(std::uint32_t route) {
+  const auto alike = [&](std::uint32_t other) {
+    const Entry& a = entries_[route];
+    const Entry& b = entries_[other];
+    return a.own == b.own && a.legs.front().link == b.legs.front().link &&
+           snapshot_.routes[route].prefsrc == snapshot_.routes[other].prefsrc;
+  };
+  for (const std::uint32_t id : entries_[route].ids) {
+    std::vector<std::uint32_t>& kinds = sharers_[id];
+    if (std::ranges::none_of(kinds, alike)) kinds.push_back(route);
+  }
 }
 
 Fib6::Table Fib6::table_of(std::vector<std::uint32_t> routes) const {
@@ -164,16 +181,14 @@ void Fib6::each_leaf(const Table& table, const Flow& flow, const Visit& visit) c
 
 RouteOutcome Fib6::usable(const NextHop& leg) const {
   if (!leg.dead() && !leg.linkdown()) return RouteOutcome::taken;
+  const auto on = [&](Conf6 conf) { return snapshot_.effective(leg.link, conf).value != 0; };
   // A dump shows `dead` also for what is merely linkdown while the sysctl says to ignore such
-  // routes.
+  // routes. It is dead until its link has come up with a carrier.
+  const bool ignored = on(Conf6::ignore_routes_with_linkdown);
   const Link* link = snapshot_.link(leg.link);
-  const bool gone = link != nullptr &&
-                    (!link->up() || snapshot_.effective(leg.link, Conf6::disable_ipv6).value != 0);
-  if (leg.dead() && (!leg.linkdown() || gone)) return RouteOutcome::dead;
-  if (!leg.linkdown()) return RouteOutcome::taken;
-  return snapshot_.effective(leg.link, Conf6::ignore_routes_with_linkdown).value == 0
-             ? RouteOutcome::taken
-             : RouteOutcome::linkdown;
+  const bool gone = link != nullptr && (!link->up() || on(Conf6::disable_ipv6));
+  if (leg.dead() && (!leg.linkdown() || !ignored || gone)) return RouteOutcome::dead;
+  return leg.linkdown() && ignored ? RouteOutcome::linkdown : RouteOutcome::taken;
 }
 
 // rt6_score_route(): negative = not this leg.

@@ -71,6 +71,7 @@ class Fib6 {
   /// A route as the lookup needs it, apart from what only printing needs.
   struct Entry {
     std::span<const NextHop> legs;
+    std::span<const std::uint32_t> ids;  ///< nexthop object of each leg
     std::uint32_t metric{};
     std::int16_t error{};
     std::uint8_t preference{};  ///< IPV6_DECODE_PREF(): 0 … 3, the higher is taken
@@ -111,6 +112,7 @@ class Fib6 {
 
   void compile();
   [[nodiscard]] Entry entry_of(const Route& route) const;
+  void share(std::uint32_t route);
   [[nodiscard]] Table table_of(std::vector<std::uint32_t> routes) const;
   [[nodiscard]] const Table* table(TableId id) const;
   [[nodiscard]] Search search_of(const Flow& flow) const;
@@ -132,6 +134,7 @@ class Fib6 {
   [[nodiscard]] std::vector<Bits> boundaries(const RuleList& rules) const;
   [[nodiscard]] Lookup look_up(const Flow& flow, const Search& search) const;
   void select_path(Lookup& lookup, const Decision& decision, const Search& search) const;
+  void add_way(Lookup& lookup, std::uint32_t route, const NextHop& leg) const;
   [[nodiscard]] std::vector<const NextHop*> legs_taken(const Decision& decision,
                                                        const Search& search) const;
 
@@ -143,8 +146,10 @@ class Fib6 {
   bool reachable_{};            ///< net.ipv6.conf.all.forwarding is off
   std::vector<Entry> entries_;  ///< parallel to Snapshot::routes; blank for other families
   std::unordered_map<TableId, Table> tables_;
-  std::vector<const Table*> slots_;  ///< parallel to rules_.tables(); nullptr = missing
-  std::set<std::pair<IfIndex, Ip>> failed_;
+  std::vector<const Table*> slots_;          ///< parallel to rules_.tables(); nullptr = missing
+  std::set<std::pair<IfIndex, Ip>> failed_;  ///< gateways that are known not to answer
+  /// By nexthop object, a route of each kind that uses it: they share one destination cache entry.
+  std::unordered_map<std::uint32_t, std::vector<std::uint32_t>> sharers_;
 };
 
 }  // namespace retour

@@ -41,27 +41,36 @@ std::vector<const NextHop*> Fib6::legs_taken(const Decision& decision, const Sea
   return legs;
 }
 
-void Fib6::select_path(Lookup& lookup, const Decision& decision, const Search& search) const {
-  const Route& route = *decision.route;
-  const Entry& entry = entries_[lookup.route.value()];
+void Fib6::add_way(Lookup& lookup, std::uint32_t route, const NextHop& leg) const {
+  const Entry& entry = entries_[route];
   const Flow& flow = lookup.flow;
-  for (const NextHop* leg : legs_taken(decision, search)) {
-    // Delivered to this host it arrives by `lo`, whichever link has the address.
-    Way way{entry.own ? loopback_index : leg->link, leg->gateway, std::nullopt, lookup.route};
-    if (!flow.iif) {
-      if (!flow.src.is_unspecified()) {
-        way.source = flow.src;
-      } else if (route.prefsrc) {
-        way.source = route.prefsrc;
-      } else {
-        // ip6_route_get_saddr(): of a nexthop group, the first member's link.
-        const IfIndex by = entry.object ? entry.legs.front().link : leg->link;
-        way.source = sources_.select(by, flow.dst);
-      }
+  // Delivered to this host it arrives by `lo`, whichever link has the address.
+  Way way{entry.own ? loopback_index : leg.link, leg.gateway, std::nullopt, route};
+  if (!flow.iif) {
+    if (!flow.src.is_unspecified()) {
+      way.source = flow.src;
+    } else if (snapshot_.routes[route].prefsrc) {
+      way.source = snapshot_.routes[route].prefsrc;
+    } else {
+      // ip6_route_get_saddr(): of a nexthop group, the first member's link.
+      way.source = sources_.select(entry.object ? entry.legs.front().link : leg.link, flow.dst);
     }
-    if (std::ranges::find(lookup.candidates, way) == lookup.candidates.end()) {
-      lookup.candidates.push_back(way);
-    }
+  }
+  const auto same = [&way](const Way& other) {
+    return other.link == way.link && other.gateway == way.gateway && other.source == way.source;
+  };
+  if (std::ranges::none_of(lookup.candidates, same)) lookup.candidates.push_back(way);
+}
+
+void Fib6::select_path(Lookup& lookup, const Decision& decision, const Search& search) const {
+  const std::uint32_t route = lookup.route.value();
+  const Entry& entry = entries_[route];
+  const std::vector<const NextHop*> legs = legs_taken(decision, search);
+  for (const NextHop* leg : legs) add_way(lookup, route, *leg);
+  for (const NextHop* leg : legs) {
+    if (entry.ids.empty()) break;
+    const auto id = entry.ids[static_cast<std::size_t>(leg - entry.legs.data())];
+    for (const std::uint32_t other : sharers_.at(id)) add_way(lookup, other, *leg);
   }
   lookup.link = lookup.candidates.front().link;
   lookup.gateway = lookup.candidates.front().gateway;
@@ -85,7 +94,16 @@ Lookup Fib6::look_up(const Flow& flow, const Search& search) const {
 
 Lookup Fib6::output(const Flow& flow) const { return look_up(flow, search_of(flow)); }
 
-Lookup Fib6::forward(const Flow& flow) const { return look_up(flow, search_of(flow)); }
+Lookup Fib6::forward(const Flow& flow) const {
+  if (snapshot_.link(flow.iif.value_or(loopback_index)) != nullptr) {
+    return look_up(flow, search_of(flow));
+  }
+  Lookup lookup;
+  lookup.flow = flow;
+  lookup.verdict = Verdict::invalid;
+  lookup.errnum = ENODEV;
+  return lookup;
+}
 
 Lookup Fib6::connect(const Flow& flow) const {
   Search search = search_of(flow);

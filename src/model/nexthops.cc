@@ -20,7 +20,8 @@ bool is_resilient(const NextHopObject& group) {
 
 Nexthops::Nexthops(const Snapshot& snapshot) {
   for (const NextHopObject& object : snapshot.nexthops) {
-    if (object.group.empty()) objects_[object.id] = {{object.leg}, object.blackhole, false};
+    if (object.group.empty())
+      objects_[object.id] = {{object.leg}, {object.id}, object.blackhole, false};
   }
   // A group's members are never groups.
   for (const NextHopObject& object : snapshot.nexthops) {
@@ -33,6 +34,7 @@ Nexthops::Nexthops(const Snapshot& snapshot) {
       for (NextHop leg : it->second.legs) {
         leg.weight = weight;
         group.legs.push_back(leg);
+        group.ids.push_back(member);
       }
       group.blackhole = group.blackhole || it->second.blackhole;
     }
@@ -41,10 +43,10 @@ Nexthops::Nexthops(const Snapshot& snapshot) {
 }
 
 Nexthops::Legs Nexthops::of(const Route& route) const {
-  if (route.nexthop_id == 0) return {route.next_hops, false, false, false};
+  if (route.nexthop_id == 0) return {route.next_hops, {}, false, false, false};
   const auto it = objects_.find(route.nexthop_id);
-  if (it == objects_.end()) return {route.next_hops, true, false, false};
-  return {it->second.legs, true, it->second.blackhole, it->second.resilient};
+  if (it == objects_.end()) return {route.next_hops, {}, true, false, false};
+  return {it->second.legs, it->second.ids, true, it->second.blackhole, it->second.resilient};
 }
 
 }  // namespace retour

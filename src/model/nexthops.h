@@ -16,7 +16,8 @@ class Nexthops {
  public:
   struct Legs {
     std::span<const NextHop> legs;
-    bool object{};     ///< of a nexthop object
+    std::span<const std::uint32_t> ids;  ///< the object of each leg; empty for a route's own
+    bool object{};                       ///< of a nexthop object
     bool blackhole{};  ///< the object (or the one member of the group) drops what it gets
     bool resilient{};  ///< a group that takes its members by bucket, whatever their neighbours do
   };
@@ -29,6 +30,7 @@ class Nexthops {
  private:
   struct Resolved {
     std::vector<NextHop> legs;
+    std::vector<std::uint32_t> ids;
     bool blackhole{};
     bool resilient{};
   };

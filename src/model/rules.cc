@@ -171,7 +171,6 @@ Selector RuleList::mismatch(const Entry& entry, const Flow& flow) const {
   if (asks(Selector::dscp) && ((*rule.dscp ^ (flow.tos >> 2U)) & rule.dscp_mask) != 0) {
     return Selector::dscp;
   }
-  if (((rule.flowlabel ^ flow.flowlabel) & rule.flowlabel_mask) != 0) return Selector::flowlabel;
   if (asks(Selector::ip_proto) && rule.ip_proto != flow.ip_proto) return Selector::ip_proto;
   if (asks(Selector::sport) && !port_matches(*rule.sport, rule.sport_mask, flow.sport)) {
     return Selector::sport;

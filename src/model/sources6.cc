@@ -84,9 +84,12 @@ Sources6::Sources6(const Snapshot& snapshot)
   for (const Address& address : snapshot.addresses) {
     if (address.local.family() != Family::v6) continue;
     owners_[address.local.address].push_back(&address);
-    const bool unusable =
+    const bool tentative =
         (address.flags & flag_tentative) != 0 && (address.flags & flag_optimistic) == 0;
-    if (!unusable) candidates_.push_back(candidate(address));
+    // The kernel lets a link have an address of a group, which is nobody's source.
+    if (!tentative && !address.local.address.is_multicast()) {
+      candidates_.push_back(candidate(address));
+    }
   }
   // The kernel goes by its list of devices, which no dump tells: nearly always that of the indices.
   std::ranges::stable_sort(candidates_, {}, [](const Candidate& c) { return c.address->link; });
