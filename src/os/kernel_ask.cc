@@ -54,6 +54,7 @@ std::size_t encode(const Flow& flow, std::uint32_t flags, std::uint32_t sequence
   if (flow.mark != 0) put(message, RTA_MARK, flow.mark);
   put(message, RTA_UID, flow.uid);
   if (flow.ip_proto != 0) put(message, RTA_IP_PROTO, flow.ip_proto);
+  if (flow.flowlabel != 0) put(message, rta_flowlabel, swap_network(flow.flowlabel));
   if (flow.sport != 0) put(message, RTA_SPORT, network_order(flow.sport));
   if (flow.dport != 0) put(message, RTA_DPORT, network_order(flow.dport));
   return message->nlmsg_len;

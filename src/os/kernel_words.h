@@ -16,6 +16,8 @@ inline constexpr std::uint16_t fra_sport_mask = 28;
 inline constexpr std::uint16_t fra_dport_mask = 29;
 inline constexpr std::uint16_t fra_dscp_mask = 30;
 
+inline constexpr std::uint16_t rta_flowlabel = 31;
+
 /// Network to host order or back.
 [[nodiscard]] constexpr std::uint64_t swap_network(std::uint64_t value) {
   return std::endian::native == std::endian::big ? value : __builtin_bswap64(value);
