@@ -114,6 +114,12 @@ RouteType type_of(const Snapshot& snapshot, const Lookup& lookup, const Choice& 
   }
 }
 
+/// IPv6 asks its multicast routing about these and, as there is none, says EMSGSIZE.
+bool received_multicast6(const Snapshot& snapshot, const Lookup& lookup) {
+  if (!lookup.flow.iif || lookup.flow.dst.is_v4() || !lookup.ok() || !lookup.route) return false;
+  return snapshot.routes[*lookup.route].dst.address.is_multicast();
+}
+
 /// RTA_PREFSRC in the form of a Lookup: the source the packet would carry; nothing where the kernel
 /// does not tell.
 std::optional<Ip> source_of(const Flow& flow, const Answer& answer) {
@@ -122,12 +128,42 @@ std::optional<Ip> source_of(const Flow& flow, const Answer& answer) {
   return answer.source && answer.source->is_unspecified() ? std::nullopt : answer.source;
 }
 
+/// The nexthop objects that a route may come to.
+std::vector<std::uint32_t> objects_of(const Snapshot& snapshot, const Route& route) {
+  if (route.nexthop_id == 0) return {};
+  std::vector<std::uint32_t> ids{route.nexthop_id};
+  const auto object = std::ranges::find(snapshot.nexthops, route.nexthop_id, &NextHopObject::id);
+  if (object == snapshot.nexthops.end()) return ids;
+  for (const auto& member : object->group) ids.push_back(member.first);
+  return ids;
+}
+
+/// IPv6 keeps what it made of one route beside its nexthop object and gives it to others that use
+/// the object: the answer then names the table, the type and the metric of that one.
+bool names_a_sharer(const Snapshot& snapshot, const Choice& choice, const Answer& answer) {
+  if (!choice.route || snapshot.routes[*choice.route].family() == Family::v4) return false;
+  const auto ids = objects_of(snapshot, snapshot.routes[*choice.route]);
+  if (ids.empty()) return false;
+  return std::ranges::any_of(snapshot.routes, [&](const Route& other) {
+    if (other.nexthop_id == 0 || other.family() != Family::v6) return false;
+    if (other.table != answer.table || other.type != answer.type) return false;
+    if (answer.metric && other.metric != *answer.metric) return false;
+    return std::ranges::any_of(objects_of(snapshot, other), [&](std::uint32_t id) {
+      return std::ranges::find(ids, id) != ids.end();
+    });
+  });
+}
+
 std::string difference(const Snapshot& snapshot, const Lookup& lookup, const Choice& choice,
                        const Answer& answer) {
   const Flow& flow = lookup.flow;
   Differences differences;
-  differences.compare("type", type_name(type_of(snapshot, lookup, choice)), type_name(answer.type));
-  differences.compare("table", lookup.table.value, answer.table.value);
+  const bool shared = names_a_sharer(snapshot, choice, answer);
+  if (!shared) {
+    differences.compare("type", type_name(type_of(snapshot, lookup, choice)),
+                        type_name(answer.type));
+    differences.compare("table", lookup.table.value, answer.table.value);
+  }
   differences.compare("device", snapshot.link_name(choice.link), snapshot.link_name(answer.link));
   differences.compare("gateway", words(choice.gateway), words(answer.gateway));
   if (!flow.iif) {
@@ -135,18 +171,21 @@ std::string difference(const Snapshot& snapshot, const Lookup& lookup, const Cho
     differences.compare("source", words(chosen ? choice.source : std::nullopt),
                         words(source_of(flow, answer)));
   }
-  if (answer.metric && choice.route) {
+  if (answer.metric && choice.route && !shared) {
     differences.compare("metric", snapshot.routes[*choice.route].metric, *answer.metric);
   }
   return differences.text();
 }
 
 std::string legs_of(const Snapshot& snapshot, const Route& route) {
-  std::string text;
+  std::vector<std::string> legs;
   for (const NextHop& leg : route.next_hops) {
-    text += fmt::format("[{} {} {}]", snapshot.link_name(leg.link), words(leg.gateway), leg.weight);
+    legs.push_back(
+        fmt::format("[{} {} {}]", snapshot.link_name(leg.link), words(leg.gateway), leg.weight));
   }
-  return text.empty() ? "none" : text;
+  // IPv6 begins with the leg that it took.
+  if (route.family() == Family::v6) std::ranges::sort(legs);
+  return legs.empty() ? "none" : fmt::format("{}", fmt::join(legs, ""));
 }
 
 std::string difference(const Snapshot& snapshot, const Lookup& lookup, const Route& ours,
@@ -204,6 +243,7 @@ std::string difference(const Snapshot& snapshot, const Lookup& lookup, const Ans
   if (lookup.errnum != 0 || answer.errnum != 0) {
     if (lookup.errnum == answer.errnum) return {};
     if (lookup.errnum == 0 && lookup.or_errnum == answer.errnum) return {};
+    if (answer.errnum == EMSGSIZE && received_multicast6(snapshot, lookup)) return {};
     const std::string kernels =
         answer.errnum != 0 ? error_name(answer.errnum) : describe(snapshot, answer);
     return fmt::format("error: {} ({}), the kernel says {}", error_name(lookup.errnum),
@@ -221,6 +261,13 @@ std::string difference(const Snapshot& snapshot, const Lookup& lookup,
     if (!ours) return fmt::format("matched: nothing, the kernel says {}", matched->dst.str());
     const Route& route = snapshot.routes[*choice.route];
     if (!matched && lookup.or_errnum != 0) return {};
+    if (!matched && received_multicast6(snapshot, lookup)) return {};
+    // Of those that share a nexthop object any may be named.
+    if (route.family() == Family::v6 && route.nexthop_id != 0) {
+      return matched && matched->nexthop_id != 0
+                 ? std::string{}
+                 : "matched: a nexthop object, the kernel says otherwise";
+    }
     if (!matched) return fmt::format("matched: {}, the kernel says nothing", route.dst.str());
     return difference(snapshot, lookup, route, *matched);
   });
