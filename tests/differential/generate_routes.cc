@@ -47,7 +47,13 @@ void Generator::nexthops() {
 }
 
 void Generator::routes() {
-  for (auto more = random_.within(2, 28); more > 0; --more) route();
+  for (auto more = random_.within(2, 28); more > 0; --more) {
+    if (v4()) {
+      route();
+    } else {
+      route6();
+    }
+  }
 }
 
 void Generator::route() {
@@ -61,17 +67,16 @@ void Generator::route() {
     tail = unicast_way();
     head += " table " + table();
     if (chance(22)) head += fmt::format(" src {}", own_address().str());
-    if (v4() && chance(7)) {
+    if (chance(7)) {
       head += fmt::format(" scope {}", random_.of<std::string>({"global", "link", "host", "site"}));
     }
     if (chance(6)) head += fmt::format(" mtu {}", random_.within(1280, 1500));
     if (chance(3)) head += " advmss 1000";
-    if (v4() && chance(1)) head += " realms 3";
+    if (chance(1)) head += " realms 3";
   } else if (kind < 72) {
     const auto prefix = chance(60) ? Prefix::host(pool_address(random_, family_)) : some_prefix();
-    const std::string type =
-        v4() ? random_.of<std::string>({"local", "local", "broadcast", "multicast", "anycast"})
-             : random_.of<std::string>({"local", "local", "anycast", "multicast"});
+    const auto type =
+        random_.of<std::string>({"local", "local", "broadcast", "multicast", "anycast"});
     head = fmt::format("{} {}", type, prefix.str());
     tail = "dev " + device();
     if (chance(50)) head += " table " + table();
@@ -83,7 +88,7 @@ void Generator::route() {
     head = fmt::format("{} {} table {}", type, some_prefix().str(), table());
   }
   if (chance(40)) head += fmt::format(" metric {}", random_.of<int>({1, 5, 10, 20, 256, 1024}));
-  if (v4() && chance(12)) {
+  if (chance(12)) {
     head +=
         fmt::format(" tos {:#04x}", random_.of<int>({0x04, 0x08, 0x10, 0x10, 0x18, 0x1c, 0x20}));
   }
@@ -95,9 +100,7 @@ void Generator::route() {
 
 std::string Generator::unicast_way() {
   const std::string& dev = device();
-  const bool link_local = !v4() && chance(30);
-  const std::string gateway =
-      link_local ? fmt::format("fe80::{}", random_.within(1, 9)) : neighbor_on(dev).str();
+  const std::string gateway = neighbor_on(dev).str();
   const auto form = random_.below(100);
   if (form < 22) return fmt::format("via {} dev {}", gateway, dev);
   if (form < 32) return fmt::format("via {}", neighbor_on(dev).str());
@@ -107,9 +110,7 @@ std::string Generator::unicast_way() {
   }
   if (form < 86) return multipath();
   if (form < 94 && !nexthop_ids_.empty()) return fmt::format("nhid {}", random_.of(nexthop_ids_));
-  if (v4()) return fmt::format("via inet6 fe80::{} dev {}", random_.within(1, 9), dev);
-  return fmt::format("via {} dev {} pref {}", gateway, dev,
-                     random_.of<std::string>({"low", "medium", "high"}));
+  return fmt::format("via inet6 fe80::{} dev {}", random_.within(1, 9), dev);
 }
 
 std::string Generator::multipath() {

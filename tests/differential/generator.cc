@@ -31,6 +31,7 @@ Script Generator::make() {
   if (chance(70)) rules();
   if (late) sysctls();
   neighbors();
+  if (!v4()) address_labels();
   if (chance(35)) events();
   return std::move(script_);
 }

@@ -4,6 +4,7 @@
 // for the kernel to take most of it, and seldom enough to be strange.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -59,6 +60,23 @@ class Generator {
   [[nodiscard]] std::string multipath();
   [[nodiscard]] std::string table();
 
+  // generate_routes6.cc
+  /// What was made for one prefix and metric of one table.
+  struct Siblings {
+    std::string prefix;      ///< and the `from` behind it
+    std::string attributes;  ///< the same for all gateways
+    bool gateway{};          ///< some route has one
+    bool interrupted{};      ///< behind it came one that has none
+  };
+  void route6();
+  [[nodiscard]] Siblings& siblings6(const std::string& prefix, const std::string& table,
+                                    int metric);
+  [[nodiscard]] std::string from6();
+  [[nodiscard]] std::string attributes6();
+  [[nodiscard]] std::string gateway6();
+  [[nodiscard]] std::string direct6();
+  void address_labels();
+
   // generate_rules.cc
   void rules();
   void rule();
@@ -85,6 +103,7 @@ class Generator {
   std::vector<Prefix> own_;  ///< every address, also of lo
   std::vector<std::string> added_routes_, added_rules_, added_addresses_;
   std::vector<unsigned> nexthop_ids_;
+  std::map<std::string, Siblings> siblings_;
 };
 
 }  // namespace retour::differential

@@ -132,6 +132,9 @@ Query make_query(Random& random, const Interests& interests, Family family) {
   if (random.chance(35)) flow.tos = random.of(interests.tos);
   if (random.chance(30)) flow.uid = random.of(interests.uids);
   flow.ip_proto = random.of(interests.protocols);
+  if (family == Family::v6 && random.chance(30)) {
+    flow.flowlabel = random.of<std::uint32_t>({1, 2, 3, 7, 0xfffff});
+  }
   if (random.chance(45)) flow.sport = random.of(interests.sports);
   if (random.chance(45)) flow.dport = random.of(interests.dports);
   flow.flowlabel = random.of(interests.flowlabels);
@@ -158,6 +161,7 @@ std::string words(const Query& query) {
   if (flow.tos != 0) text += fmt::format(" tos {:#04x}", flow.tos);
   if (flow.uid != 0) text += fmt::format(" uid {}", flow.uid);
   if (flow.ip_proto != 0) text += fmt::format(" ipproto {}", flow.ip_proto);
+  if (flow.flowlabel != 0) text += fmt::format(" flowlabel {:#x}", flow.flowlabel);
   if (flow.sport != 0) text += fmt::format(" sport {}", flow.sport);
   if (flow.flowlabel != 0) text += fmt::format(" flowlabel {:#x}", flow.flowlabel);
   if (flow.dport != 0) text += fmt::format(" dport {}", flow.dport);

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Routes of IPv6. Those through gateways with one prefix and metric become one multipath route,
+// also when they came one by one; a dump then tells `src`, protocol and preference of the first
+// alone, and leaves out a route that came between two of them. What no snapshot can hold is not
+// made here.
+#include <fmt/format.h>
+
+#include "differential/generator.h"
+#include "differential/pool.h"
+
+namespace retour::differential {
+
+void Generator::route6() {
+  const std::string verb = random_.of<std::string>(
+      {"add", "add", "add", "add", "add", "add", "append", "append", "prepend", "replace"});
+  const auto kind = random_.below(100);
+  const int metric = chance(40) ? random_.of<int>({1, 5, 10, 20, 256, 1024}) : 1024;
+  const std::string in_table = table();
+  std::string head;
+  if (kind < 68) {
+    Siblings& siblings =
+        siblings6(fmt::format("{} {}", some_prefix().str(), from6()), in_table, metric);
+    const bool gateway = chance(62);
+    if (gateway && siblings.interrupted) return;
+    siblings.interrupted = siblings.interrupted || (siblings.gateway && !gateway);
+    if (gateway && !siblings.gateway) siblings.attributes = attributes6();
+    siblings.gateway = siblings.gateway || gateway;
+    head = fmt::format("{} table {} metric {} {} {}", siblings.prefix, in_table, metric,
+                       gateway ? siblings.attributes : attributes6(),
+                       gateway ? gateway6() : direct6());
+  } else {
+    const bool reject = kind >= 80;
+    const std::string type =
+        reject ? random_.of<std::string>({"blackhole", "unreachable", "prohibit", "throw", "throw"})
+               : random_.of<std::string>({"local", "local", "anycast", "multicast"});
+    const auto prefix =
+        !reject && chance(60) ? Prefix::host(pool_address(random_, family_)) : some_prefix();
+    Siblings& siblings =
+        siblings6(fmt::format("{} {}", prefix.str(), chance(20) ? from6() : ""), in_table, metric);
+    siblings.interrupted = siblings.interrupted || siblings.gateway;
+    head = fmt::format("{} {} table {} metric {}", type, siblings.prefix, in_table, metric);
+    if (!reject) head += " dev " + device();
+  }
+  added_routes_.push_back("route del " + head);
+  ip("route " + verb + " " + head);
+}
+
+Generator::Siblings& Generator::siblings6(const std::string& prefix, const std::string& table,
+                                          int metric) {
+  Siblings& siblings = siblings_[fmt::format("{} {} {}", prefix, table, metric)];
+  siblings.prefix = prefix;
+  return siblings;
+}
+
+std::string Generator::from6() {
+  if (!chance(7)) return {};
+  return "from " + (chance(50) ? some_prefix() : Prefix::host(own_address())).str();
+}
+
+std::string Generator::attributes6() {
+  std::string text;
+  if (chance(22)) text += fmt::format(" src {}", own_address().str());
+  if (chance(8)) text += fmt::format(" proto {}", random_.of<int>({3, 4, 99, 200}));
+  if (chance(12)) text += " pref " + random_.of<std::string>({"low", "medium", "high"});
+  if (chance(4)) text += " expires 3000";
+  if (chance(5)) text += fmt::format(" mtu {}", random_.within(1280, 1500));
+  return text;
+}
+
+std::string Generator::gateway6() {
+  const std::string& dev = device();
+  const std::string gateway =
+      chance(30) ? fmt::format("fe80::{}", random_.within(1, 9)) : neighbor_on(dev).str();
+  const auto form = random_.below(100);
+  if (form < 45) return fmt::format("via {} dev {}", gateway, dev);
+  if (form < 60) return fmt::format("via {}", neighbor_on(dev).str());
+  if (form < 72) {
+    return fmt::format("via {} dev {} onlink", chance(50) ? gateway : own_address().str(), dev);
+  }
+  return multipath();
+}
+
+std::string Generator::direct6() {
+  if (chance(25) && !nexthop_ids_.empty()) return fmt::format("nhid {}", random_.of(nexthop_ids_));
+  return "dev " + device();
+}
+
+void Generator::address_labels() {
+  if (!chance(8)) return;
+  for (auto more = random_.within(1, 4); more > 0; --more) {
+    std::string line = fmt::format("addrlabel add prefix {}", some_prefix().str());
+    if (chance(40)) line += " dev " + device();
+    ip(line + fmt::format(" label {}", random_.of<int>({1, 5, 6, 99})));
+  }
+}
+
+}  // namespace retour::differential
