@@ -2,11 +2,6 @@
 #include "differential/arp_trial.h"
 
 #include <fmt/format.h>
-#include <sched.h>
-
-#include <algorithm>
-#include <cerrno>
-#include <cstring>
 
 #include "differential/arp_wire.h"
 #include "differential/pool.h"
@@ -67,9 +62,9 @@ Result<std::vector<Mismatch>> compare(const Snapshot& snapshot, const std::vecto
     const ArpReception heard =
         hear_arp(fib, {request.sender, request.target}, {request.link}).front();
     ++tally.arp_requests;
-    tally.arp_answered += answers ? 1 : 0;
-    tally.arp_proxied += answers && heard.proxy ? 1 : 0;
-    tally.arp_undetermined += heard.certain ? 0 : 1;
+    if (answers) ++tally.arp_answered;
+    if (answers && heard.proxy) ++tally.arp_proxied;
+    if (!heard.certain) ++tally.arp_undetermined;
     ++tally.arp_silent[heard.answers ? 0 : static_cast<std::size_t>(heard.silent_because)];
     if (heard.answers == answers || !heard.certain) continue;
     const auto said = [](bool does) { return does ? "answers" : "is silent"; };
@@ -121,11 +116,7 @@ std::vector<Query> make_arp_queries(Random& random, const Snapshot& snapshot, st
 }
 
 Result<Tried> try_arp_host(const Script& script, const AskAbout& queries, Tally* tally) {
-  if (unshare(CLONE_NEWNET) != 0) {
-    return fail({ErrorKind::permission, errno, "make a network namespace", std::strerror(errno),
-                 "run it as root"});
-  }
-  auto built = build(script);
+  auto built = build_in_new_namespace(script);
   if (!built) return fail(built.error());
   if (auto settled = settle_carriers(); !settled) return fail(settled.error());
   auto kernel = NetlinkKernel::open();

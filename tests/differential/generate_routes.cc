@@ -12,7 +12,7 @@ std::string Generator::table() {
 }
 
 void Generator::nexthops() {
-  if (!chance(25)) return;
+  if (!chance(40)) return;
   for (unsigned id = 1; id <= 5; ++id) {
     if (!chance(70)) continue;
     const std::string& dev = nic();
@@ -41,7 +41,8 @@ void Generator::nexthops() {
       if (!members.empty()) members += "/";
       members += fmt::format("{},{}", random_.of(nexthop_ids_), random_.of<int>({1, 1, 2, 5, 255}));
     }
-    ip(fmt::format("nexthop add id {} group {}", id, members));
+    const char* const kind = chance(15) ? " type resilient buckets 8" : "";
+    ip(fmt::format("nexthop add id {} group {}{}", id, members, kind));
     nexthop_ids_.push_back(id);
   }
 }
@@ -92,6 +93,8 @@ void Generator::route() {
     head +=
         fmt::format(" tos {:#04x}", random_.of<int>({0x04, 0x08, 0x10, 0x10, 0x18, 0x1c, 0x20}));
   }
+  if (!v4() && chance(4)) head += " from " + some_prefix().str();
+  if (!v4() && chance(3)) head += " expires 1000";
   if (chance(8)) head += fmt::format(" proto {}", random_.of<int>({3, 4, 99, 200}));
   const std::string line = tail.empty() ? head : head + " " + tail;
   added_routes_.push_back("route del " + line);
@@ -102,6 +105,9 @@ std::string Generator::unicast_way() {
   const std::string& dev = device();
   const std::string gateway = neighbor_on(dev).str();
   const auto form = random_.below(100);
+  if (!nexthop_ids_.empty() && chance(12)) {
+    return fmt::format("nhid {}", random_.of(nexthop_ids_));
+  }
   if (form < 22) return fmt::format("via {} dev {}", gateway, dev);
   if (form < 32) return fmt::format("via {}", neighbor_on(dev).str());
   if (form < 58) return "dev " + dev;
@@ -109,7 +115,6 @@ std::string Generator::unicast_way() {
     return fmt::format("via {} dev {} onlink", chance(50) ? gateway : own_address().str(), dev);
   }
   if (form < 86) return multipath();
-  if (form < 94 && !nexthop_ids_.empty()) return fmt::format("nhid {}", random_.of(nexthop_ids_));
   return fmt::format("via inet6 fe80::{} dev {}", random_.within(1, 9), dev);
 }
 

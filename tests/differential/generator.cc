@@ -105,6 +105,7 @@ void Generator::addresses() {
     if (!first) bring_up(nic.peer);
   }
   if (chance(4)) multicast_groups();
+  if (!v4() && chance(10)) labels();
 }
 
 void Generator::address(const std::string& device) {
@@ -137,6 +138,12 @@ void Generator::address(const std::string& device) {
   own_.push_back({own, length});
   added_addresses_.push_back(fmt::format("addr del {}/{} dev {}", own.str(), length, device));
   ip(std::move(line));
+}
+
+void Generator::labels() {
+  for (auto more = random_.within(1, 3); more > 0; --more) {
+    ip(fmt::format("addrlabel add prefix {} label {}", some_prefix().str(), random_.within(0, 99)));
+  }
 }
 
 void Generator::multicast_groups() {

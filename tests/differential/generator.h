@@ -43,6 +43,7 @@ class Generator {
   void addresses();
   void address(const std::string& device);
   void multicast_groups();
+  void labels();  ///< of RFC 6724
   void neighbors();
   void events();
   [[nodiscard]] const std::string& nic();

@@ -30,7 +30,6 @@ struct Options {
   unsigned jobs{std::max(1U, std::thread::hardware_concurrency())};
   std::uint64_t most{1};
   bool verbose{};
-  bool kernel_alone{};
   bool print{};
   bool arp{};
 };
@@ -68,7 +67,7 @@ std::string kind_of(const Mismatch& mismatch) {
 Result<Tried> try_one(const Options& options, const Script& script, const AskAbout& ask,
                       Tally* tally) {
   if (options.arp) return try_arp_host(script, ask, tally);
-  return try_host(script, ask, tally, options.kernel_alone);
+  return try_host(script, ask, tally);
 }
 
 /// One mismatch in full, as small as it becomes.
@@ -143,6 +142,14 @@ class Worker {
   std::set<std::string> kinds_;
 };
 
+/// Why a run without a mismatch would say little.
+std::string too_little(const Options& options, const Tally& total) {
+  constexpr std::uint64_t long_enough = 1000;
+  if (total.accepted * 100 < total.lines * 60) return "the kernel refused most of the scripts";
+  if (options.arp) return total.arp_answered == 0 ? "nobody answered" : "";
+  return total.hosts < long_enough ? "" : total.never_met(family_of(options));
+}
+
 int run(const Options& options) {
   const auto begin = std::chrono::steady_clock::now();
   Worker worker(options);
@@ -156,6 +163,10 @@ int run(const Options& options) {
       options.arp ? end.total.arp_requests : end.total.queries, end.total.mismatches, took.count(),
       static_cast<double>(end.hosts) / took.count(), options.jobs);
   if (!end.deaths.empty() || end.total.skipped_hosts > 0) return 3;
+  if (const std::string missing = too_little(options, end.total); !missing.empty()) {
+    fmt::print("the run shows less than it should: {}\n", missing);
+    return end.total.mismatches == 0 ? 3 : 1;
+  }
   return end.total.mismatches == 0 ? 0 : 1;
 }
 
@@ -173,7 +184,6 @@ int main(int argc, char** argv) {
   app.add_option("--jobs", options.jobs, "worker processes");
   app.add_option("--kinds", options.most, "stop a worker after so many kinds of mismatch");
   app.add_flag("--verbose", options.verbose, "say which lines the kernel refused");
-  app.add_flag("--kernel-alone", options.kernel_alone, "do not ask the model");
   app.add_flag("--arp", options.arp, "real ARP requests instead of questions about routes");
   app.add_flag("--print", options.print, "print the scripts");
   CLI11_PARSE(app, argc, argv);

@@ -98,16 +98,16 @@ Ip destination(Random& random, const Interests& interests, Family family) {
 Ip local_source(Random& random, const Interests& interests, Family family) {
   const auto kind = random.below(100);
   if (kind < 38) return Ip(family, 0);
-  if (kind < 84 && !interests.own.empty()) return random.of(interests.own);
-  if (kind < 92 && !interests.prefixes.empty()) return near(random, random.of(interests.prefixes));
-  if (kind < 97) return pool_address(random, family);
+  if (kind < 89 && !interests.own.empty()) return random.of(interests.own);
+  if (kind < 94 && !interests.prefixes.empty()) return near(random, random.of(interests.prefixes));
+  if (kind < 98) return pool_address(random, family);
   return special_address(random, family);
 }
 
 Ip remote_source(Random& random, const Interests& interests, Family family) {
   const auto kind = random.below(100);
   if (kind < 4) return Ip(family, 0);
-  if (kind < 10 && !interests.own.empty()) return random.of(interests.own);
+  if (kind < 7 && !interests.own.empty()) return random.of(interests.own);
   if (kind < 24 && !interests.sources.empty()) return near(random, random.of(interests.sources));
   if (kind < 70 && !interests.prefixes.empty()) return near(random, random.of(interests.prefixes));
   if (kind < 75 && !interests.gateways.empty()) return random.of(interests.gateways);
@@ -118,7 +118,7 @@ Ip remote_source(Random& random, const Interests& interests, Family family) {
 Query make_query(Random& random, const Interests& interests, Family family) {
   Query query;
   Flow& flow = query.flow;
-  const bool input = random.chance(42);
+  const bool input = random.chance(48);
   flow.dst = destination(random, interests, family);
   flow.src =
       input ? remote_source(random, interests, family) : local_source(random, interests, family);

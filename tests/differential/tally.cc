@@ -76,6 +76,46 @@ void Tally::count(const Snapshot& snapshot, const Lookup& lookup) {
   }
 }
 
+std::string Tally::never_met(Family family) const {
+  std::string text;
+  const auto want = [&](std::string_view what, std::string_view name, std::uint64_t count) {
+    if (count == 0) text += fmt::format("{}{} {}", text.empty() ? "" : ", ", what, name);
+  };
+  const bool v4 = family == Family::v4;
+  for (const Verdict verdict :
+       {Verdict::unicast, Verdict::local, Verdict::multicast, Verdict::anycast,
+        Verdict::unreachable, Verdict::prohibit, Verdict::blackhole, Verdict::no_route}) {
+    want("output", name(verdict), output[static_cast<std::size_t>(verdict)]);
+    if (v4 && verdict == Verdict::anycast) continue;  // refused as a destination
+    want("input", name(verdict), input[static_cast<std::size_t>(verdict)]);
+  }
+  for (const Verdict verdict : {Verdict::broadcast, Verdict::invalid}) {
+    if (v4) want("output", name(verdict), output[static_cast<std::size_t>(verdict)]);
+  }
+  for (const Verdict verdict :
+       {Verdict::broadcast, Verdict::martian, Verdict::rp_filter, Verdict::no_forward}) {
+    if (v4) want("input", name(verdict), input[static_cast<std::size_t>(verdict)]);
+  }
+  for (std::size_t i = 0; i < outcomes.size(); ++i) {
+    want("rule", differential::outcomes[i], outcomes[i]);
+  }
+  for (std::size_t i = 0; i < selectors.size(); ++i) {
+    const auto name = differential::selectors[i];
+    if (!name.empty() && (!v4 || name != "flowlabel")) want("selector", name, selectors[i]);
+  }
+  for (std::size_t i = 0; i < actions.size(); ++i) {
+    if (!differential::actions[i].empty()) want("action", differential::actions[i], actions[i]);
+  }
+  for (std::size_t i = 0; i < types.size(); ++i) {
+    if (differential::types[i].empty() || (!v4 && differential::types[i] == "broadcast")) continue;
+    want("route", differential::types[i], types[i]);
+  }
+  want("next hops", "of multipath routes", via_multipath);
+  want("next hops", "of objects", via_objects);
+  want("answers", "that are one of several", not_first);
+  return text;
+}
+
 std::string Tally::report() const {
   if (arp_requests > 0) {
     std::string text = fmt::format(
@@ -114,7 +154,8 @@ std::string Tally::report() const {
       not_first);
   for (std::size_t i = 2; i < candidates.size(); ++i)
     text += fmt::format(" {}:{}", i, candidates[i]);
-  return text + "\n";
+  return text +
+         fmt::format("; {} of their {} members were seen taken\n", set_members_seen, set_members);
 }
 
 }  // namespace retour::differential

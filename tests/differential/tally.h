@@ -27,12 +27,15 @@ struct Tally {
   std::array<std::uint64_t, 12> types{};            ///< of the routes that decided, by RouteType
   std::array<std::uint64_t, 10> candidates{};       ///< by number; the last: as many or more
   std::uint64_t not_first{};  ///< the kernel took another candidate than the first
+  std::uint64_t set_members{}, set_members_seen{};
   std::uint64_t via_objects{}, via_multipath{};
   std::uint64_t arp_requests{}, arp_answered{}, arp_undetermined{}, arp_proxied{};
   std::array<std::uint64_t, 16> arp_silent{};  ///< by Cause
 
   void add(const Tally& other);
   void count(const Snapshot& snapshot, const Lookup& lookup);
+  /// What a run of this length should have met and did not: names, or nothing.
+  [[nodiscard]] std::string never_met(Family family) const;
   /// The figures, a line each.
   [[nodiscard]] std::string report() const;
 };

@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "differential/fib_lookup.h"
+#include "differential/self_check.h"
 #include "model/answer.h"
 #include "model/fib.h"
 #include "os/kernel_ask.h"
@@ -72,17 +73,59 @@ Lookup as_the_kernel_answers(const Fib& fib, const Flow& flow) {
   return flow.dst.is_v4() ? fib.input(flow) : fib.forward(flow);
 }
 
+/// Flows that differ from this one in what a multipath hash looks at, and in little else.
+std::vector<Query> variations(const Snapshot& snapshot, const Lookup& lookup, const Query& query) {
+  constexpr std::size_t how_many = 32;
+  std::vector<Query> queries;
+  if (!lookup.route) return queries;
+  const Prefix prefix = snapshot.routes[*lookup.route].dst;
+  const Bits free = mask_bits(prefix.family(), width(prefix.family())) &
+                    ~mask_bits(prefix.family(), prefix.length);
+  Random random(static_cast<std::uint64_t>(lookup.flow.dst.bits()));
+  for (std::size_t i = 0; i < how_many; ++i) {
+    Query other = query;
+    const Bits low = query.flow.dst.bits() ^ (random.next() & 0xffff);
+    other.flow.dst = Ip(prefix.family(), (query.flow.dst.bits() & ~free) | (low & free));
+    other.flow.sport = static_cast<std::uint16_t>(random.within(1, 60000));
+    queries.push_back(other);
+  }
+  return queries;
+}
+
+/// What the kernel took of one set of ways.
+struct Spread {
+  std::vector<Way> ways;
+  std::vector<bool> taken;
+};
+
 class Trial {
  public:
-  Trial(NetlinkSocket socket, FibLookup tables, Tally* tally)
-      : socket_(std::move(socket)), tables_(std::move(tables)), tally_(tally) {}
+  Trial(NetlinkSocket socket, FibLookup tables, const Snapshot& snapshot, Tally& tally)
+      : socket_(std::move(socket)),
+        tables_(std::move(tables)),
+        snapshot_(snapshot),
+        fib_(snapshot),
+        tally_(tally) {}
 
-  Result<std::vector<Mismatch>> ask(const Snapshot& snapshot, const std::vector<Query>& queries) {
-    std::vector<Mismatch> mismatches;
+  Result<std::vector<Mismatch>> run(const std::vector<Query>& queries) {
+    if (!queries.empty()) check_itself(queries.front());
+    if (auto asked = ask(queries); !asked) return fail(asked.error());
+    const std::vector<Query> more = std::move(sets_);
+    probing_ = true;
+    if (auto asked = ask(more); !asked) return fail(asked.error());
+    for (const Spread& spread : spreads_) {
+      tally_.set_members += spread.ways.size();
+      tally_.set_members_seen += static_cast<std::uint64_t>(std::ranges::count(spread.taken, true));
+    }
+    return std::move(mismatches_);
+  }
+
+ private:
+  Result<void> ask(const std::vector<Query>& queries) {
     std::vector<Flow> flows;
     std::vector<const Query*> asked;
     for (const Query& query : queries) {
-      if (const auto flow = flow_of(snapshot, query)) {
+      if (const auto flow = flow_of(snapshot_, query)) {
         flows.push_back(as_asked(*flow));
         asked.push_back(&query);
       }
@@ -91,55 +134,93 @@ class Trial {
     if (!answers) return fail(answers.error());
     const auto matches = match_in_kernel(socket_, flows);
     if (!matches) return fail(matches.error());
-    const Fib fib(snapshot);
     for (std::size_t i = 0; i < flows.size(); ++i) {
-      const Lookup lookup = as_the_kernel_answers(fib, flows[i]);
-      const auto note = [&](std::string oracle, std::string differs) {
-        if (differs.empty()) return;
-        mismatches.push_back({*asked[i], std::move(oracle), std::move(differs),
-                              describe(snapshot, lookup),
-                              retour::describe(snapshot, (*answers)[i])});
-      };
-      const std::size_t before = mismatches.size();
-      note("answer", difference(snapshot, lookup, (*answers)[i]));
-      if (before == mismatches.size()) note("matched", difference(snapshot, lookup, (*matches)[i]));
-      std::uint64_t steps = 0;
-      if (before == mismatches.size() && flows[i].dst.is_v4()) {
-        auto differs = tables_.difference(snapshot, lookup, steps);
-        if (!differs) return fail(differs.error());
-        note("table", std::move(*differs));
+      if (auto compared = compare(*asked[i], flows[i], (*answers)[i], (*matches)[i]); !compared) {
+        return compared;
       }
-      if (tally_ != nullptr) count(snapshot, lookup, (*answers)[i], steps);
     }
-    return mismatches;
+    return {};
   }
 
- private:
-  void count(const Snapshot& snapshot, const Lookup& lookup, const Answer& answer,
-             std::uint64_t steps) const {
-    tally_->count(snapshot, lookup);
-    tally_->steps_asked += steps;
-    if (lookup.candidates.size() > 1 &&
-        (answer.link != lookup.link || answer.gateway != lookup.gateway)) {
-      ++tally_->not_first;
+  Result<void> compare(const Query& query, const Flow& flow, const Answer& answer,
+                       const std::optional<Route>& matched) {
+    const Lookup lookup = as_the_kernel_answers(fib_, flow);
+    const std::size_t before = mismatches_.size();
+    const auto note = [&](std::string oracle, std::string differs) {
+      if (differs.empty() || before != mismatches_.size()) return;
+      mismatches_.push_back({query, std::move(oracle), std::move(differs),
+                             describe(snapshot_, lookup), retour::describe(snapshot_, answer)});
+    };
+    note("answer", difference(snapshot_, lookup, answer));
+    note("matched", difference(snapshot_, lookup, matched));
+    if (flow.dst.is_v4()) {
+      auto differs = tables_.difference(snapshot_, lookup, tally_.steps_asked);
+      if (!differs) return fail(differs.error());
+      note("table", std::move(*differs));
     }
-    if (answer.errnum == 0) ++tally_->matches_asked;
+    note("considered", wrong_candidates(fib_, lookup));
+    if (++asked_ % 16 == 0) note("intervals", wrong_interval(fib_, flow));
+    tally_.count(snapshot_, lookup);
+    if (matched) ++tally_.matches_asked;
+    if (lookup.candidates.size() > 1) count_set(query, lookup, answer);
+    return {};
+  }
+
+  void count_set(const Query& query, const Lookup& lookup, const Answer& answer) {
+    if (!probing_) {
+      const auto more = variations(snapshot_, lookup, query);
+      if (sets_.size() < 4 * more.size()) sets_.insert(sets_.end(), more.begin(), more.end());
+    }
+    auto spread = std::ranges::find(spreads_, lookup.candidates, &Spread::ways);
+    if (spread == spreads_.end()) {
+      spreads_.push_back({lookup.candidates, std::vector<bool>(lookup.candidates.size())});
+      spread = spreads_.end() - 1;
+    }
+    for (std::size_t i = 0; i < spread->ways.size(); ++i) {
+      const Way& way = spread->ways[i];
+      if (way.link == answer.link && way.gateway == answer.gateway) spread->taken[i] = true;
+    }
+    if (answer.link != lookup.link || answer.gateway != lookup.gateway) ++tally_.not_first;
+  }
+
+  void check_itself(const Query& query) {
+    std::string lost = lost_in_json(snapshot_);
+    if (!lost.empty()) mismatches_.push_back({query, "json", std::move(lost), "", ""});
   }
 
   NetlinkSocket socket_;
   FibLookup tables_;
-  Tally* tally_;
+  const Snapshot& snapshot_;
+  Fib fib_;
+  Tally& tally_;
+  std::vector<Mismatch> mismatches_;
+  std::vector<Query> sets_;  ///< more questions, about answers that are one of several
+  std::vector<Spread> spreads_;
+  std::size_t asked_{};
+  bool probing_{};
 };
+
+Result<std::vector<Mismatch>> ask_once(const Snapshot& snapshot, const std::vector<Query>& queries,
+                                       Tally& tally) {
+  auto socket = NetlinkSocket::open();
+  if (!socket) return fail(socket.error());
+  auto tables = FibLookup::open();
+  if (!tables) return fail(tables.error());
+  return Trial(std::move(*socket), std::move(*tables), snapshot, tally).run(queries);
+}
 
 }  // namespace
 
-Result<Tried> try_host(const Script& script, const AskAbout& queries, Tally* tally,
-                       bool kernel_alone) {
+Result<Built> build_in_new_namespace(const Script& script) {
   if (unshare(CLONE_NEWNET) != 0) {
     return fail({ErrorKind::permission, errno, "make a network namespace", std::strerror(errno),
                  "run it as root"});
   }
-  auto built = build(script);
+  return build(script);
+}
+
+Result<Tried> try_host(const Script& script, const AskAbout& queries, Tally* tally) {
+  auto built = build_in_new_namespace(script);
   if (!built) return fail(built.error());
   auto kernel = NetlinkKernel::open();
   if (!kernel) return fail(kernel.error());
@@ -150,26 +231,9 @@ Result<Tried> try_host(const Script& script, const AskAbout& queries, Tally* tal
   for (int tries = 0; tries < most_tries; ++tries) {
     auto snapshot = settled_snapshot(**kernel, *events);
     if (!snapshot) return fail(snapshot.error());
-    auto socket = NetlinkSocket::open();
-    if (!socket) return fail(socket.error());
-    auto tables = FibLookup::open();
-    if (!tables) return fail(tables.error());
     Tally counted;
-    const std::vector<Query> asked = queries(*snapshot);
-    std::vector<Mismatch> mismatches;
-    if (kernel_alone) {
-      std::vector<Flow> flows;
-      for (const Query& query : asked) {
-        if (const auto flow = flow_of(*snapshot, query)) flows.push_back(as_asked(*flow));
-      }
-      const auto answers = ask_kernel(*socket, flows);
-      if (!answers) return fail(answers.error());
-      counted.queries += answers->size();
-    } else {
-      auto found = Trial(std::move(*socket), std::move(*tables), &counted).ask(*snapshot, asked);
-      if (!found) return fail(found.error());
-      mismatches = std::move(*found);
-    }
+    auto mismatches = ask_once(*snapshot, queries(*snapshot), counted);
+    if (!mismatches) return fail(mismatches.error());
     const auto moved = events->drain();
     if (!moved) return fail(moved.error());
     if (*moved) {
@@ -177,11 +241,11 @@ Result<Tried> try_host(const Script& script, const AskAbout& queries, Tally* tal
       continue;
     }
     if (tally != nullptr) {
-      counted.mismatches = mismatches.size();
+      counted.mismatches = mismatches->size();
       if (snapshot->hidden.custom_rules_v4 == false) counted.hosts_without_custom_rules = 1;
       tally->add(counted);
     }
-    return Tried{std::move(mismatches), std::move(*built)};
+    return Tried{std::move(*mismatches), std::move(*built)};
   }
   return fail({ErrorKind::changed, 0, "ask a host", "it kept changing", {}});
 }

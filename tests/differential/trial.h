@@ -16,7 +16,7 @@ namespace retour::differential {
 
 struct Mismatch {
   Query query;
-  std::string oracle;  ///< which one: "answer", "matched" or "table"
+  std::string oracle;  ///< which one: "answer", "matched", "table", …
   std::string difference;
   std::string model;
   std::string kernel;
@@ -29,9 +29,10 @@ struct Tried {
 
 using AskAbout = std::function<std::vector<Query>(const Snapshot&)>;
 
-/// Makes a network namespace for the calling process, builds the host and asks. An error is the
-/// trial itself failing. `tally` may be null, and is not touched by the building alone.
-[[nodiscard]] Result<Tried> try_host(const Script& script, const AskAbout& queries, Tally* tally,
-                                     bool kernel_alone);
+/// Builds the host in a network namespace that the calling process is in from then on.
+[[nodiscard]] Result<Built> build_in_new_namespace(const Script& script);
+
+/// Builds the host and asks. An error is the trial itself failing. `tally` may be null.
+[[nodiscard]] Result<Tried> try_host(const Script& script, const AskAbout& queries, Tally* tally);
 
 }  // namespace retour::differential
