@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <set>
@@ -79,9 +80,11 @@ std::string report(const Options& options, std::uint64_t host, const Script& scr
   const auto fails = [&](const Case& smaller) {
     const auto ask = [&](const Snapshot&) { return std::vector{smaller.query}; };
     const auto tried = try_one(options, smaller.script, ask, nullptr);
-    if (!tried || tried->mismatches.empty()) return false;
-    if (kind_of(tried->mismatches.front()) != kind) return false;
-    last = tried->mismatches.front();
+    if (!tried) return false;
+    const auto same = std::find_if(tried->mismatches.begin(), tried->mismatches.end(),
+                                   [&](const Mismatch& other) { return kind_of(other) == kind; });
+    if (same == tried->mismatches.end()) return false;
+    last = *same;
     again = true;
     return true;
   };
