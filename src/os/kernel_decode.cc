@@ -9,6 +9,8 @@
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
 
+#include "os/kernel_words.h"
+
 #ifndef IFA_PROTO
 #define IFA_PROTO 11
 #endif
@@ -238,6 +240,15 @@ bool decode_nexthop(const NetlinkMessage& message, std::vector<NextHopObject>& n
           const unsigned weight = member.weight + (unsigned{member.resvd1} << 8U) + 1U;
           nexthop.group.emplace_back(member.id, static_cast<std::uint16_t>(weight));
         }
+        break;
+      case NHA_GROUP_TYPE: {
+        std::uint16_t kind = 0;
+        sound &= take(data, kind);
+        // A plain group says so only to kernels that know another kind.
+        if (kind != NEXTHOP_GRP_TYPE_MPATH) nexthop.other.push_back({type, copy_of(data)});
+        break;
+      }
+      case nha_op_flags:  // what the kernel can do, not what the object is
         break;
       default:
         nexthop.other.push_back({type, copy_of(data)});

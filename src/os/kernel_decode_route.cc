@@ -134,7 +134,10 @@ bool decode_route(const NetlinkMessage& message, std::vector<Route>& routes) {
   RouteReader reader{route};
   reader.sound &= each_attribute(
       attributes, [&](std::uint16_t type, Bytes data) { reader.attribute(type, data, header); });
-  if (reader.has_leg && route.next_hops.empty()) {
+  // The kernel shows these on `lo` (IPv6 all of them, IPv4 those of a nexthop object): where they
+  // lie has no part in what they do, and nobody can choose it.
+  const bool rejects = header.rtm_type >= RTN_BLACKHOLE && header.rtm_type <= RTN_THROW;
+  if (reader.has_leg && !rejects && route.next_hops.empty()) {
     reader.leg.flags = static_cast<std::uint8_t>(header.rtm_flags);
     route.next_hops.push_back(reader.leg);
   }

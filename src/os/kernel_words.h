@@ -15,6 +15,7 @@ inline constexpr std::uint16_t fra_flowlabel_mask = 27;
 inline constexpr std::uint16_t fra_sport_mask = 28;
 inline constexpr std::uint16_t fra_dport_mask = 29;
 inline constexpr std::uint16_t fra_dscp_mask = 30;
+inline constexpr std::uint16_t nha_op_flags = 14;
 
 inline constexpr std::uint16_t rta_flowlabel = 31;
 

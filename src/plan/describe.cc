@@ -3,25 +3,15 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <string_view>
 
+#include "plan/raw_attributes.h"
+
 namespace retour {
 namespace {
-
-// RTA_* and FRA_* numbers of the attributes that are kept raw.
-constexpr std::uint16_t attribute_metrics = 8;
-constexpr std::uint16_t attribute_realms = 11;  // RTA_FLOW and FRA_FLOW
-
-// RTAX_*: the route metrics whose value iproute2 takes as a bare number, by their number.
-constexpr std::array<std::string_view, 18> metric_words{
-    "",           "",         "mtu",      "window", "", "",         "ssthresh", "cwnd", "advmss",
-    "reordering", "hoplimit", "initcwnd", "",       "", "initrwnd", "quickack", "",     ""};
-constexpr std::size_t metric_lock = 1;
-constexpr std::size_t metric_rtt = 4;
-constexpr std::size_t metric_rttvar = 5;
-constexpr std::size_t metric_rto_min = 13;
 
 /// Words with single spaces between.
 class Words {
@@ -65,36 +55,59 @@ void add_realms(const RawAttribute& raw, Words& words) {
   words.add("realms {}/{}", realms >> 16U, realms & 0xffffU);
 }
 
+/// One metric; false where iproute2 has no words for it.
+bool add_metric(std::size_t type, std::string_view lock, const RawAttribute& value, Words& words) {
+  if (type == metric_congctl) {
+    const std::string name(value.data.begin(), std::ranges::find(value.data, 0));
+    words.add("congctl {}{}", lock, name);
+    return true;
+  }
+  if (value.data.size() != sizeof(std::uint32_t)) return false;
+  const std::uint32_t number = number_at(value.data, 0);
+  switch (type) {
+    case metric_rtt:
+      words.add("rtt {}{}ms", lock, number / 8);
+      return true;
+    case metric_rttvar:
+      words.add("rttvar {}{}ms", lock, number / 4);
+      return true;
+    case metric_rto_min:
+      words.add("rto_min {}ms", number);  // always locked by iproute2
+      return true;
+    case metric_features:
+      if ((number & ~(feature_ecn | feature_tcp_usec_ts)) != 0) return false;
+      words.add("features {}{}", lock, (number & feature_ecn) != 0 ? "ecn" : "tcp_usec_ts");
+      if (number == (feature_ecn | feature_tcp_usec_ts)) words.add("tcp_usec_ts");
+      return true;
+    default:
+      if (type >= metric_words.size()) return false;
+      words.add("{} {}{}", metric_words[type], lock, number);
+      return true;
+  }
+}
+
 void add_metrics(const RawAttribute& raw, Words& words) {
-  struct Metric {
+  struct Header {
     std::uint16_t size;
     std::uint16_t type;
   };
-  std::array<std::optional<std::uint32_t>, metric_words.size()> values{};
-  Metric header{};
+  std::vector<RawAttribute> metrics;
+  std::uint32_t locked = 0;
+  Header header{};
   for (std::size_t at = 0; at + sizeof(header) <= raw.data.size();
        at += (header.size + 3U) & ~std::size_t{3}) {
     std::memcpy(&header, &raw.data[at], sizeof(header));
-    if (header.size < sizeof(header)) break;
-    const std::size_t type = header.type & 0x3fffU;
-    const bool number = header.size == sizeof(header) + sizeof(std::uint32_t);
-    if (number && type < values.size()) values[type] = number_at(raw.data, at + sizeof(header));
-    if (!number || type >= values.size()) words.no_words_for(attribute_metrics);
+    if (header.size < sizeof(header) || header.size > raw.data.size() - at) break;
+    const auto begin = raw.data.begin() + static_cast<std::ptrdiff_t>(at + sizeof(header));
+    const auto size = static_cast<std::ptrdiff_t>(header.size - sizeof(header));
+    const auto type = static_cast<std::uint16_t>(header.type & 0x3fffU);
+    metrics.push_back({type, {begin, begin + size}});
+    if (type == metric_lock) locked = number_at(metrics.back().data, 0);
   }
-  const std::uint32_t locked = values[metric_lock].value_or(0);
-  for (std::size_t type = metric_lock + 1; type < values.size(); ++type) {
-    if (!values[type]) continue;
-    const std::string_view lock = (locked >> type & 1U) != 0 ? "lock " : "";
-    // The kernel keeps the round trip in eighths and its variance in quarters of a millisecond.
-    if (type == metric_rtt) {
-      words.add("rtt {}{}ms", lock, *values[type] / 8);
-    } else if (type == metric_rttvar) {
-      words.add("rttvar {}{}ms", lock, *values[type] / 4);
-    } else if (type == metric_rto_min) {
-      words.add("rto_min {}ms", *values[type]);  // always locked by iproute2
-    } else if (!metric_words[type].empty()) {
-      words.add("{} {}{}", metric_words[type], lock, *values[type]);
-    } else {
+  for (const RawAttribute& metric : metrics) {
+    if (metric.type == metric_lock) continue;
+    const bool held = metric.type < 32 && (locked >> metric.type & 1U) != 0;
+    if (!add_metric(metric.type, held ? "lock " : "", metric, words)) {
       words.no_words_for(attribute_metrics);
     }
   }
