@@ -121,22 +121,45 @@ int take_snapshot(const Options& options, const Console& console) {
 }
 
 struct ImportFiles {
-  std::string addr, link, route, rule, neigh, rt_tables, sysctl;
+  std::string addr, link, route, rule, neigh, nexthop, rt_tables, sysctl;
+  std::vector<std::string> route_tables;  ///< TABLE=FILE
 };
+
+Result<NamedText> named_text(const std::string& path) {
+  auto text = read_input(path);
+  if (!text) return fail(std::move(text.error()));
+  return NamedText{path, std::move(*text)};
+}
+
+Result<TableText> table_text(const std::string& option) {
+  const auto equals = option.find('=');
+  if (equals == std::string::npos || equals == 0 || equals + 1 == option.size()) {
+    return fail({ErrorKind::usage, 0, "--route-table " + printable(option), "not TABLE=FILE",
+                 "for example --route-table 200=table200.txt"});
+  }
+  auto text = named_text(option.substr(equals + 1));
+  if (!text) return fail(std::move(text.error()));
+  return TableText{option.substr(0, equals), std::move(*text)};
+}
 
 int import_host(const ImportFiles& files, const Console& console) {
   ImportTexts texts;
   const std::pair<const std::string*, std::optional<NamedText>*> inputs[] = {
       {&files.addr, &texts.addr},     {&files.link, &texts.link},
       {&files.route, &texts.route},   {&files.rule, &texts.rule},
-      {&files.neigh, &texts.neigh},   {&files.rt_tables, &texts.rt_tables},
-      {&files.sysctl, &texts.sysctl},
+      {&files.neigh, &texts.neigh},   {&files.nexthop, &texts.nexthop},
+      {&files.sysctl, &texts.sysctl}, {&files.rt_tables, &texts.rt_tables},
   };
   for (const auto& [path, into] : inputs) {
     if (path->empty()) continue;
-    auto text = read_input(*path);
+    auto text = named_text(*path);
     if (!text) return console.fail(text.error());
-    *into = NamedText{*path, std::move(*text)};
+    *into = std::move(*text);
+  }
+  for (const std::string& option : files.route_tables) {
+    auto text = table_text(option);
+    if (!text) return console.fail(text.error());
+    texts.route_tables.push_back(std::move(*text));
   }
   if (!texts.addr && !texts.route) {
     return console.fail({ErrorKind::usage, 0, "import", "nothing to import",
@@ -212,7 +235,11 @@ void add_import(CLI::App& app, Options& options, Run& run) {
   file("--link", files.link, "ip link");
   file("--route", files.route, "ip route, better: ip route show table all");
   file("--rule", files.rule, "ip rule");
+  verb->add_option("--route-table", files.route_tables,
+                   "ip route show table TABLE, whose output does not say TABLE; repeatable")
+      ->type_name("TABLE=FILE");
   file("--neigh", files.neigh, "ip neigh");
+  file("--nexthop", files.nexthop, "ip nexthop");
   file("--rt-tables", files.rt_tables, "/etc/iproute2/rt_tables");
   file("--sysctl", files.sysctl, "sysctl -a");
   verb->callback([&] { run = [](const Console& console) { return import_host(files, console); }; });

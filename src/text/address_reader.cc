@@ -4,65 +4,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 
+#include "text/address_words.h"
 #include "text/import_parts.h"
 #include "text/json_reader.h"
-#include "text/printable.h"
 
 namespace retour {
 namespace {
-
-constexpr std::uint32_t iff_up = 0x1;
-constexpr std::uint32_t iff_running = 0x40;
-constexpr std::uint32_t ifa_permanent = 0x80;
-constexpr std::uint32_t ifa_secondary = 0x01;
-
-// iproute2 does not print RUNNING; it prints its absence on a link that is up.
-void settle_running(Link& link, bool no_carrier) {
-  if ((link.flags & iff_up) != 0 && !no_carrier) link.flags |= iff_running;
-}
-
-// False: a flag of no known name.
-bool add_link_flag(Link& link, std::string_view name, bool& no_carrier) {
-  if (name == "NO-CARRIER") {
-    no_carrier = true;
-  } else if (const auto bit = value_of(link_flag_words(), name)) {
-    link.flags |= *bit;
-  } else if (const auto bits = parse_number(fmt::format("0x{}", name), 0xffffffffU)) {
-    // print_link_flags() ends with the bits it has no name for, in bare hexadecimal.
-    link.flags |= static_cast<std::uint32_t>(*bits);
-  } else {
-    return name == "M-DOWN";
-  }
-  return true;
-}
-
-// An address flag as iproute2 prints it; false when it is none.
-bool add_address_flag(Address& address, std::string_view name) {
-  if (name == "dynamic") {
-    address.flags &= ~ifa_permanent;
-  } else if (name == "temporary") {
-    address.flags |= ifa_secondary;
-  } else if (const auto bit = value_of(address_flag_words(), name)) {
-    address.flags |= *bit;
-  } else {
-    return false;
-  }
-  return true;
-}
-
-std::uint32_t read_group(std::string_view text, const Where& where, Notes& notes) {
-  if (text == "default") return 0;
-  if (const auto number = parse_number(text, 0xffffffffU)) {
-    return static_cast<std::uint32_t>(*number);
-  }
-  notes.not_represented(where, fmt::format("group {}, of unknown number; 0 taken", text));
-  return 0;
-}
-
-static constexpr std::array<Word, 5> address_protocols{
-    {{"unspec", 0}, {"kernel_lo", 1}, {"kernel_ra", 2}, {"kernel_ll", 3}, {"none", 0}}};
 
 class TextParser {
  public:
@@ -144,14 +92,14 @@ void TextParser::link_words(Cursor& in, ImportedLink& link) {
     return in.fail(flags, "<FLAGS>");
   }
   flags = flags.substr(1, flags.size() - 2);
-  bool no_carrier = false;
+  LinkFlags seen;
   while (!flags.empty()) {
     const auto comma = flags.find(',');
     const std::string_view flag = flags.substr(0, comma);
-    if (!add_link_flag(link.link, flag, no_carrier)) return in.fail(flag, "flags of a link");
+    if (!seen.add(flag)) return in.fail(flag, "flags of a link");
     flags = comma == std::string_view::npos ? std::string_view{} : flags.substr(comma + 1);
   }
-  settle_running(link.link, no_carrier);
+  link.link.flags = seen.bits();
   if (!in.take_if("mtu")) {
     return in.fail(in.peek(), "`mtu` (the full output of `ip addr`, not of `ip -br`)");
   }
@@ -239,7 +187,7 @@ bool TextParser::address_word(Cursor& in, Address& address) {
     address.metric = static_cast<std::uint32_t>(in.number("a metric", 0xffffffffU));
   } else if (in.take_if("proto")) {
     address.protocol = static_cast<std::uint8_t>(
-        in.word(address_protocols, "an address protocol name or number", 255));
+        in.word(address_protocol_words(), "an address protocol name or number", 255));
   } else if (in.take_if("flags")) {
     // The bits it has no name for: `flags 80` or `flags 0x80`, hexadecimal either way.
     std::string_view bits = in.value("bits");
@@ -257,131 +205,6 @@ bool TextParser::address_word(Cursor& in, Address& address) {
   return true;
 }
 
-/// One object of `ip -j addr`; the first thing missing or wrong is kept.
-class JsonParser {
- public:
-  JsonParser(const JsonValue& object, const Where& where, Notes& notes)
-      : object_(object), where_(where), notes_(notes) {}
-
-  std::optional<Error> parse(ImportedLinks& out);
-
- private:
-  const std::string& text(const JsonValue& object, std::string_view key, bool required);
-  std::uint32_t number(const JsonValue& object, std::string_view key, std::uint32_t max,
-                       bool required);
-  std::optional<Ip> ip(const JsonValue& object, std::string_view key, Family family, bool required);
-  ImportedLink link();
-  ImportedAddress address(const JsonValue& object, const std::string& device);
-  void fail(std::string_view key, std::string_view expected) {
-    if (error_) return;
-    error_ = input_error(where_, fmt::format("\"{}\" is missing or wrong", key),
-                         fmt::format("expected {}", expected));
-  }
-
-  const JsonValue& object_;
-  Where where_;
-  Notes& notes_;
-  std::optional<Error> error_;
-};
-
-const std::string& JsonParser::text(const JsonValue& object, std::string_view key, bool required) {
-  static const std::string none;
-  const JsonValue* value = object.find(key);
-  if (value != nullptr && value->kind == JsonValue::Kind::string) return value->text;
-  if (value != nullptr || required) fail(key, "a string");
-  return none;
-}
-
-std::uint32_t JsonParser::number(const JsonValue& object, std::string_view key, std::uint32_t max,
-                                 bool required) {
-  const JsonValue* value = object.find(key);
-  if (value == nullptr && !required) return 0;
-  const bool good = value != nullptr && value->kind == JsonValue::Kind::integer &&
-                    !value->negative && value->magnitude <= max;
-  if (!good) fail(key, fmt::format("a number of at most {}", max));
-  return good ? static_cast<std::uint32_t>(value->magnitude) : 0;
-}
-
-std::optional<Ip> JsonParser::ip(const JsonValue& object, std::string_view key, Family family,
-                                 bool required) {
-  const std::string& address = text(object, key, required);
-  if (address.empty()) return std::nullopt;
-  const auto ip = Ip::parse(address);
-  if (!ip || ip->family() != family) fail(key, "an address of that family");
-  return ip;
-}
-
-ImportedLink JsonParser::link() {
-  ImportedLink out;
-  out.where = where_;
-  Link& link = out.link;
-  link.index = IfIndex{number(object_, "ifindex", 0x7fffffff, true)};
-  link.name = text(object_, "ifname", true);
-  link.mtu = number(object_, "mtu", 0xffffffffU, false);
-  if (link.index.value == 0) fail("ifindex", "an index from 1");
-  if (!is_link_name(link.name)) fail("ifname", "a device name, 1 to 15 bytes without '/'");
-  if (const std::string& group = text(object_, "group", false); !group.empty()) {
-    link.group = read_group(group, where_, notes_);
-  }
-  if (auto mac = parse_mac(text(object_, "address", false))) link.mac = std::move(*mac);
-  out.master = text(object_, "master", false);
-  if (const JsonValue* info = object_.find("linkinfo")) link.kind = text(*info, "info_kind", false);
-  bool no_carrier = false;
-  const JsonValue* flags = object_.find("flags");
-  if (flags == nullptr) fail("flags", "the flags of the link");
-  for (std::size_t i = 0; flags != nullptr && i < flags->items.size(); ++i) {
-    if (!add_link_flag(link, flags->items[i].text, no_carrier)) fail("flags", "flags of a link");
-  }
-  settle_running(link, no_carrier);
-  return out;
-}
-
-ImportedAddress JsonParser::address(const JsonValue& object, const std::string& device) {
-  ImportedAddress out;
-  out.where = where_;
-  out.device = device;
-  Address& address = out.address;
-  const std::string& family_name = text(object, "family", true);
-  const Family family = family_name == "inet6" ? Family::v6 : Family::v4;
-  if (family_name != "inet" && family_name != "inet6") fail("family", "inet or inet6");
-  address.local.address = ip(object, "local", family, true).value_or(Ip(family, 0));
-  address.local.length =
-      static_cast<std::uint8_t>(number(object, "prefixlen", width(family), true));
-  address.peer = ip(object, "address", family, false);
-  address.broadcast = ip(object, "broadcast", family, false);
-  address.metric = number(object, "metric", 0xffffffffU, false);
-  address.label = text(object, "label", false);
-  const auto scope = parse_word(scope_words(), text(object, "scope", true), 255);
-  if (!scope) fail("scope", "a scope name or number");
-  address.scope = static_cast<Scope>(scope.value_or(0));
-  if (object.find("protocol") != nullptr) {
-    const auto protocol = parse_word(address_protocols, text(object, "protocol", true), 255);
-    if (!protocol) fail("protocol", "an address protocol name or number");
-    address.protocol = static_cast<std::uint8_t>(protocol.value_or(0));
-  }
-  address.flags = ifa_permanent;
-  for (std::size_t i = 0; i < object.keys.size() && i < object.items.size(); ++i) {
-    if (object.items[i].truth || object.items[i].kind == JsonValue::Kind::null) {
-      add_address_flag(address, object.keys[i]);
-    }
-  }
-  return out;
-}
-
-std::optional<Error> JsonParser::parse(ImportedLinks& out) {
-  // `ip -j -4 addr` prints an empty object for each link it filters out.
-  if (object_.kind == JsonValue::Kind::object && object_.keys.empty()) return std::nullopt;
-  ImportedLink imported = link();
-  const std::string device = imported.link.name;
-  out.links.push_back(std::move(imported));
-  const JsonValue* addresses = object_.find("addr_info");
-  for (std::size_t i = 0; addresses != nullptr && i < addresses->items.size(); ++i) {
-    if (addresses->items[i].keys.empty()) continue;
-    out.addresses.push_back(address(addresses->items[i], device));
-  }
-  return error_;
-}
-
 }  // namespace
 
 Result<ImportedLinks> read_links(const NamedText& from, Notes& notes) {
@@ -390,7 +213,7 @@ Result<ImportedLinks> read_links(const NamedText& from, Notes& notes) {
   if (!elements) return fail(std::move(elements.error()));
   ImportedLinks out;
   for (std::size_t i = 0; i < elements->size(); ++i) {
-    auto error = JsonParser((*elements)[i], {&from.file, i, true}, notes).parse(out);
+    auto error = read_link_object((*elements)[i], {&from.file, i, true}, notes, out);
     if (error) return fail(std::move(*error));
   }
   return out;

@@ -7,18 +7,12 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "text/contradiction.h"
 #include "text/import_parts.h"
 #include "text/printable.h"
-#include "text/snapshot_json.h"
 
 namespace retour {
 namespace {
-
-Error contradiction(const Where& where, std::string why, std::string hint) {
-  Error error = input_error(where, std::move(why), std::move(hint));
-  error.kind = ErrorKind::contradiction;
-  return error;
-}
 
 class Import {
  public:
@@ -27,25 +21,23 @@ class Import {
 
  private:
   Result<void> links();
-  Result<void> merge_links(ImportedLinks part);
   Result<void> masters();
-  Result<void> addresses();
-  Result<void> routes();
+  Result<void> bind_nexthops();
   Result<void> bind_routes();
+  Result<void> addresses();
   Result<void> rules();
   Result<void> neighbors();
   Result<void> sysctls();
   void lone_loopback();
   void complete_routes(Family family);
-  void check_sources();
+  [[nodiscard]] std::vector<std::string> other_devices() const;
   /// The index of a device, or an error at the place that names it.
   Result<IfIndex> index(const std::string& device, const Where& where) const;
 
   const ImportTexts& texts_;
   Snapshot host_;
   Notes notes_;
-  ImportedLinks links_;
-  std::vector<ImportedRoute> routes_;
+  ImportedParts parts_;
   std::unordered_map<std::string, IfIndex> by_name_;
 };
 
@@ -53,50 +45,22 @@ Result<IfIndex> Import::index(const std::string& device, const Where& where) con
   const auto it = by_name_.find(device);
   if (it != by_name_.end()) return it->second;
   const auto& given = texts_.addr ? texts_.addr : texts_.link;
-  return fail(
-      contradiction(where,
-                    fmt::format("device \"{}\" is not among the links of {}", printable(device),
-                                given ? printable(given->file) : std::string("the input")),
-                    "give the whole output of `ip addr` of the same host, taken at the same time"));
-}
-
-Result<void> Import::merge_links(ImportedLinks part) {
-  for (ImportedLink& link : part.links) {
-    const auto it = std::ranges::find_if(links_.links, [&](const ImportedLink& known) {
-      return known.link.index == link.link.index || known.link.name == link.link.name;
-    });
-    if (it == links_.links.end()) {
-      links_.links.push_back(std::move(link));
-      continue;
-    }
-    if (it->link.index != link.link.index || it->link.name != link.link.name) {
-      return fail(contradiction(
-          link.where,
-          fmt::format("link {} {} contradicts link {} {} of {}", link.link.index.value,
-                      printable(link.link.name), it->link.index.value, printable(it->link.name),
-                      it->where.str()),
-          "give outputs of one host, taken at the same time"));
-    }
-    if (it->assumed || (it->link.kind.empty() && !link.assumed)) *it = std::move(link);
-  }
-  std::ranges::move(part.addresses, std::back_inserter(links_.addresses));
-  return {};
+  return fail(contradiction_error(
+      where,
+      fmt::format("device \"{}\" is not among the links of {}", printable(device),
+                  given ? printable(given->file) : std::string("the input")),
+      "give the whole output of `ip addr` of the same host, taken at the same time"));
 }
 
 Result<void> Import::links() {
-  for (const auto& text : {&texts_.addr, &texts_.link}) {
-    if (!*text) continue;
-    auto part = read_links(**text, notes_);
-    if (!part) return fail(std::move(part.error()));
-    if (auto merged = merge_links(std::move(*part)); !merged) return merged;
-  }
-  const auto assumed = std::ranges::count_if(links_.links, &ImportedLink::assumed);
+  const std::vector<ImportedLink>& given = parts_.links.links;
+  const auto assumed = std::ranges::count_if(given, &ImportedLink::assumed);
   if (assumed != 0) {
     notes_.add(fmt::format("{} links are known by their addresses only and taken as up", assumed));
   }
-  for (const ImportedLink& link : links_.links) host_.links.push_back(link.link);
+  for (const ImportedLink& link : given) host_.links.push_back(link.link);
   std::ranges::sort(host_.links, {}, &Link::index);
-  if (!texts_.addr && !texts_.link) infer_links(host_, routes_, notes_);
+  if (!texts_.addr && !texts_.link) infer_links(host_, parts_.routes, other_devices(), notes_);
   lone_loopback();
   for (const Link& link : host_.links) by_name_.emplace(link.name, link.index);
   return masters();
@@ -110,7 +74,7 @@ void Import::lone_loopback() {
 }
 
 Result<void> Import::masters() {
-  for (const ImportedLink& link : links_.links) {
+  for (const ImportedLink& link : parts_.links.links) {
     if (link.master.empty()) continue;
     const auto master = index(link.master, link.where);
     if (!master) return fail(master.error());
@@ -121,16 +85,44 @@ Result<void> Import::masters() {
 }
 
 Result<void> Import::addresses() {
-  for (ImportedAddress& address : links_.addresses) {
+  for (ImportedAddress& address : parts_.links.addresses) {
     const auto link = index(address.device, address.where);
     if (!link) return fail(link.error());
     address.address.link = *link;
     // `ip addr` and `ip -6 addr` one after the other show the same address twice.
     if (std::ranges::find(host_.addresses, address.address) == host_.addresses.end()) {
-      host_.addresses.push_back(std::move(address.address));
+      host_.addresses.push_back(address.address);
     }
   }
+  // As the kernel lists them: a family at a time, link by link.
+  std::ranges::stable_sort(host_.addresses, {}, [](const Address& address) {
+    return std::pair{address.local.family(), address.link};
+  });
   if (!texts_.addr) infer_addresses(host_, host_.routes, notes_);
+  return {};
+}
+
+Result<void> Import::bind_nexthops() {
+  std::unordered_map<std::uint32_t, Family> users;
+  for (const ImportedRoute& route : parts_.routes) {
+    if (route.route.nexthop_id != 0) users.emplace(route.route.nexthop_id, route.route.family());
+  }
+  for (ImportedNexthop& nexthop : parts_.nexthops) {
+    NextHopObject& object = nexthop.object;
+    if (!nexthop.device.empty()) {
+      const auto link = index(nexthop.device, nexthop.where);
+      if (!link) return fail(link.error());
+      object.leg.link = *link;
+    }
+    const auto user = users.find(object.id);
+    if (!nexthop.family_known && user != users.end()) {
+      object.family = user->second;
+    } else if (!nexthop.family_known) {
+      notes_.add(fmt::format("{}: `ip nexthop` does not say the family of a blackhole: IPv4 taken",
+                             nexthop.where.str()));
+    }
+    host_.nexthops.push_back(object);
+  }
   return {};
 }
 
@@ -146,18 +138,32 @@ struct SameRoute {
   bool operator()(const Route* a, const Route* b) const { return *a == *b; }
 };
 
+// Of what else names a device that is there.
+std::vector<std::string> Import::other_devices() const {
+  std::vector<std::string> devices;
+  for (const ImportedNexthop& nexthop : parts_.nexthops) devices.push_back(nexthop.device);
+  for (const ImportedNeighbor& neighbor : parts_.neighbors) devices.push_back(neighbor.device);
+  for (const auto& rules : {parts_.rules.v4, parts_.rules.v6}) {
+    for (const ImportedRule& each : rules.value_or(std::vector<ImportedRule>{})) {
+      if (!each.rule.iif_detached) devices.push_back(each.rule.iif);
+      if (!each.rule.oif_detached) devices.push_back(each.rule.oif);
+    }
+  }
+  return devices;
+}
+
 // Devices to indexes; a route that was pasted twice (`ip route` and `show table all`) counts once.
 Result<void> Import::bind_routes() {
   std::unordered_set<const Route*, RouteHash, SameRoute> seen;
   std::size_t twice = 0;
-  for (ImportedRoute& route : routes_) {
+  for (ImportedRoute& route : parts_.routes) {
     for (std::size_t leg = 0; leg < route.devices.size(); ++leg) {
       const auto link = index(route.devices[leg], route.where);
       if (!link) return fail(link.error());
       route.route.next_hops[leg].link = *link;
     }
   }
-  for (const ImportedRoute& route : routes_) {
+  for (const ImportedRoute& route : parts_.routes) {
     if (seen.insert(&route.route).second) {
       host_.routes.push_back(route.route);
     } else {
@@ -194,69 +200,32 @@ void Import::complete_routes(Family family) {
   }
 }
 
-void Import::check_sources() {
-  if (!texts_.addr) return;
-  for (const ImportedRoute& route : routes_) {
-    const auto& source = route.route.prefsrc;
-    if (!source || source->is_loopback()) continue;
-    const bool owned = std::ranges::any_of(
-        host_.addresses, [&](const Address& address) { return address.local.address == *source; });
-    if (!owned) {
-      notes_.add(fmt::format("{}: source {} is on no link", route.where.str(), source->str()));
-    }
-  }
-}
-
-Result<void> Import::routes() {
-  if (!texts_.route) return {};
-  auto routes = read_routes(*texts_.route, TableIds(host_.table_names), notes_);
-  if (!routes) return fail(std::move(routes.error()));
-  routes_ = std::move(*routes);
-  return {};
-}
-
-Rule default_rule(Family family, std::uint32_t priority, TableId table) {
-  Rule rule;
-  rule.family = family;
-  rule.priority = priority;
-  rule.table = table;
-  rule.protocol = protocol_kernel;
-  return rule;
-}
-
-std::vector<Rule> default_rules(Family family) {
-  std::vector<Rule> rules{default_rule(family, 0, table_local),
-                          default_rule(family, 32766, table_main)};
-  if (family == Family::v4) rules.push_back(default_rule(family, 32767, table_default));
-  return rules;
-}
-
 Result<void> Import::rules() {
-  ImportedRules given;
-  if (texts_.rule) {
-    auto rules = read_rules(*texts_.rule, TableIds(host_.table_names), notes_);
-    if (!rules) return fail(std::move(rules.error()));
-    given = std::move(*rules);
-  }
-  if (given.v4 && *given.v4 != default_rules(Family::v4)) host_.hidden.custom_rules_v4 = true;
-  if (!given.v4) notes_.add("no IPv4 rules were given: the kernel's default three taken");
-  if (!given.v6) notes_.add("no IPv6 rules were given: the kernel's default two taken");
-  const auto v4 = given.v4 ? std::move(*given.v4) : default_rules(Family::v4);
-  const auto v6 = given.v6 ? std::move(*given.v6) : default_rules(Family::v6);
-  host_.rules.insert(host_.rules.end(), v4.begin(), v4.end());
-  host_.rules.insert(host_.rules.end(), v6.begin(), v6.end());
+  const auto add = [&](const std::optional<std::vector<ImportedRule>>& given, Family family) {
+    std::vector<Rule> rules;
+    for (const ImportedRule& each : given.value_or(std::vector<ImportedRule>{})) {
+      rules.push_back(each.rule);
+    }
+    const std::vector<Rule> defaults = default_rules(family);
+    if (given && family == Family::v4 && rules != defaults) host_.hidden.custom_rules_v4 = true;
+    if (!given) rules = defaults;
+    host_.rules.insert(host_.rules.end(), rules.begin(), rules.end());
+  };
+  if (!parts_.rules.v4) notes_.add("no IPv4 rules were given: the kernel's default three taken");
+  if (!parts_.rules.v6) notes_.add("no IPv6 rules were given: the kernel's default two taken");
+  add(parts_.rules.v4, Family::v4);
+  add(parts_.rules.v6, Family::v6);
   return {};
 }
 
 Result<void> Import::neighbors() {
-  if (!texts_.neigh) return {};
-  auto neighbors = read_neighbors(*texts_.neigh, notes_);
-  if (!neighbors) return fail(std::move(neighbors.error()));
-  for (ImportedNeighbor& neighbor : *neighbors) {
-    const auto link = index(neighbor.device, neighbor.where);
-    if (!link) return fail(link.error());
-    neighbor.neighbor.link = *link;
-    host_.neighbors.push_back(std::move(neighbor.neighbor));
+  for (ImportedNeighbor& neighbor : parts_.neighbors) {
+    if (!neighbor.device.empty()) {
+      const auto link = index(neighbor.device, neighbor.where);
+      if (!link) return fail(link.error());
+      neighbor.neighbor.link = *link;
+    }
+    host_.neighbors.push_back(neighbor.neighbor);
   }
   return {};
 }
@@ -281,22 +250,27 @@ Result<void> Import::sysctls() {
 
 Result<Snapshot> Import::run() {
   host_.source = "import";
-  if (texts_.rt_tables) {
-    auto names = read_rt_tables(*texts_.rt_tables);
-    if (!names) return fail(std::move(names.error()));
-    host_.table_names = std::move(*names);
-  }
-  // Routes are parsed first, for links may have to be inferred from them, and bound last.
-  for (const auto step : {&Import::routes, &Import::links, &Import::bind_routes, &Import::addresses,
-                          &Import::rules, &Import::neighbors, &Import::sysctls}) {
+  auto parts = read_parts(texts_, notes_);
+  if (!parts) return fail(std::move(parts.error()));
+  parts_ = std::move(*parts);
+  host_.table_names = parts_.table_names;
+  // Each finds what it refers to.
+  for (const auto step :
+       {&Import::links, &Import::bind_nexthops, &Import::bind_routes, &Import::addresses,
+        &Import::rules, &Import::neighbors, &Import::sysctls}) {
     if (auto done = (this->*step)(); !done) return fail(std::move(done.error()));
   }
   complete_routes(Family::v4);
   complete_routes(Family::v6);
-  check_sources();
+  note_gaps(texts_, host_, parts_.routes, notes_);
   host_.notes = notes_.take();
-  if (auto sound = contradiction_in(host_, "the texts given"); !sound) {
-    return fail(std::move(sound.error()));
+  if (const auto found = find_contradiction(host_)) {
+    static const std::string all = "the texts given";
+    const Where where = place_of(*found, host_, parts_).value_or(Where{&all, 0, false});
+    return fail(
+        contradiction_error(where, found->why,
+                            "no kernel holds such a host: give whole outputs of one host, taken "
+                            "at the same time"));
   }
   return std::move(host_);
 }

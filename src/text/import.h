@@ -8,6 +8,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "model/snapshot.h"
@@ -19,14 +20,22 @@ struct NamedText {
   std::string text;
 };
 
-/// Each of addr … neigh: plain text, or JSON when the first non-blank character is '['. Outputs of
-/// several commands (`ip route; ip -6 route`) may follow one another.
+/// `ip route show table TABLE`: the output does not say the table.
+struct TableText {
+  std::string table;  ///< name or number
+  NamedText routes;
+};
+
+/// Each of addr … nexthop: plain text, or JSON when the first non-blank character is '['. Outputs
+/// of several commands (`ip route; ip -6 route`) may follow one another.
 struct ImportTexts {
-  std::optional<NamedText> addr;       ///< `ip [-d] [-o] addr`
-  std::optional<NamedText> link;       ///< `ip [-d] link`
-  std::optional<NamedText> route;      ///< `ip [-d] [-6] route [show table all]`
+  std::optional<NamedText> addr;   ///< `ip [-d] [-o] addr`
+  std::optional<NamedText> link;   ///< `ip [-d] link`
+  std::optional<NamedText> route;  ///< `ip [-d] [-6] route [show table all]`
+  std::vector<TableText> route_tables;
   std::optional<NamedText> rule;       ///< `ip [-d] [-6] rule`
   std::optional<NamedText> neigh;      ///< `ip neigh`
+  std::optional<NamedText> nexthop;    ///< `ip [-d] nexthop`
   std::optional<NamedText> rt_tables;  ///< /etc/iproute2/rt_tables
   std::optional<NamedText> sysctl;     ///< `sysctl -a`
 };

@@ -193,22 +193,27 @@ void add_loopback(Snapshot& host) {
   host.addresses.push_back(std::move(address));
 }
 
-void infer_links(Snapshot& host, const std::vector<ImportedRoute>& routes, Notes& notes) {
+void infer_links(Snapshot& host, const std::vector<ImportedRoute>& routes,
+                 const std::vector<std::string>& others, Notes& notes) {
   add_loopback(host);
   std::map<std::string, std::size_t, std::less<>> known{{"lo", 0}};
+  const auto link = [&](const std::string& name) -> Link& {
+    const auto [it, fresh] = known.emplace(name, host.links.size());
+    if (fresh) {
+      const IfIndex index{static_cast<std::uint32_t>(host.links.size() + 1)};
+      host.links.push_back(assumed_link(index, name));
+    }
+    return host.links[it->second];
+  };
   for (const ImportedRoute& route : routes) {
     for (std::size_t leg = 0; leg < route.devices.size(); ++leg) {
-      const std::string& name = route.devices[leg];
-      const auto [it, fresh] = known.emplace(name, host.links.size());
-      if (fresh) {
-        const IfIndex index{static_cast<std::uint32_t>(host.links.size() + 1)};
-        host.links.push_back(assumed_link(index, name));
-      }
+      Link& device = link(route.devices[leg]);
       constexpr std::uint32_t running_lower_up = 0x40 | 0x10000;
-      if (route.route.next_hops[leg].linkdown()) {
-        host.links[it->second].flags &= ~running_lower_up;
-      }
+      if (route.route.next_hops[leg].linkdown()) device.flags &= ~running_lower_up;
     }
+  }
+  for (const std::string& name : others) {
+    if (!name.empty()) link(name);
   }
   notes.add(
       "neither addresses nor links were given: links (up, with carrier unless a route says "

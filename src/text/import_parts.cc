@@ -36,29 +36,32 @@ TableIds::TableIds(const std::map<TableId, std::string>& names) {
   }
 }
 
-TableId TableIds::read(Cursor& in) const {
-  const std::string_view text = in.value("a table name or number");
+Result<TableId> TableIds::find(std::string_view text, const Where& where) const {
   const auto it = ids_.find(text);
   if (it != ids_.end() && it->second.size() == 1) return it->second.front();
   if (it != ids_.end()) {
     Error error =
-        input_error(in.where(),
+        input_error(where,
                     fmt::format("the table name \"{}\" stands for {} and for {}", printable(text),
                                 it->second[0].value, it->second[1].value),
                     "print tables by number: ip -N");
     error.kind = ErrorKind::contradiction;
-    in.fail(std::move(error));
-    return {};
+    return fail(std::move(error));
   }
   if (const auto number = parse_number(text, 0xffffffffU)) {
     return TableId{static_cast<std::uint32_t>(*number)};
   }
-  if (!text.empty()) {
-    in.fail(input_error(
-        in.where(),
-        fmt::format("no table is known by the name \"{}\"", printable(text.substr(0, 60))),
-        "give that host's /etc/iproute2/rt_tables with --rt-tables"));
-  }
+  return fail(input_error(
+      where, fmt::format("no table is known by the name \"{}\"", printable(text.substr(0, 60))),
+      "give that host's /etc/iproute2/rt_tables with --rt-tables"));
+}
+
+TableId TableIds::read(Cursor& in) const {
+  const std::string_view text = in.value("a table name or number");
+  if (in.error()) return {};
+  auto table = find(text, in.where());
+  if (table) return *table;
+  in.fail(std::move(table.error()));
   return {};
 }
 

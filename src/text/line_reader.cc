@@ -43,6 +43,7 @@ std::size_t line_break(std::string_view text) {
 
 std::string Where::str() const {
   const std::string name = printable(*file);
+  if (number == 0 && !element) return name;
   return element ? fmt::format("{} [{}]", name, number) : fmt::format("{}:{}", name, number);
 }
 

@@ -17,7 +17,7 @@
 
 namespace retour {
 
-/// A line of a file, or an element of a JSON array.
+/// A line of a file, or an element of a JSON array; line 0: the file as a whole.
 struct Where {
   const std::string* file{};
   std::size_t number{};

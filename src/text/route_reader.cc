@@ -6,96 +6,120 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 
+#include "plan/raw_attributes.h"
 #include "text/import_parts.h"
 #include "text/json_reader.h"
 #include "text/printable.h"
+#include "text/route_attributes.h"
 
 namespace retour {
 namespace {
 
 constexpr std::array<Word, 3> preference_words{{{"medium", 0}, {"high", 1}, {"low", 3}}};
 
-// With one value each (a metric may have `lock` before it); nothing here decides where a packet
-// goes.
-bool has_one_value(std::string_view word) {
-  static constexpr std::array<std::string_view, 30> words{
-      "mtu",           "advmss",        "window",   "rtt",        "rttvar",
-      "ssthresh",      "cwnd",          "initcwnd", "reordering", "hoplimit",
-      "rto_min",       "initrwnd",      "quickack", "congctl",    "fastopen_no_cookie",
-      "error",         "expires",       "users",    "age",        "used",
-      "mark",          "uid",           "iif",      "realms",     "realm",
-      "ttl-propogate", "ttl-propagate", "ipid",     "tsage",      "ts"};
+bool among(std::span<const std::string_view> words, std::string_view word) {
   return std::ranges::find(words, word) != words.end();
 }
+
+// With one value each: counters and ages, other on every read. `error` follows from the type.
+constexpr std::array<std::string_view, 7> counters{"error", "users", "age", "used",
+                                                   "ipid",  "tsage", "ts"};
+// With one value each, that a Route has no place for.
+constexpr std::array<std::string_view, 5> without_place{"expires", "mark", "uid", "iif",
+                                                        "ttl-propogate"};
 
 struct Leg {
   NextHop hop;
   std::string device;
   bool plain_via{};  ///< `via ADDRESS` without a family: the gateway tells the route's
+  [[nodiscard]] bool given() const { return hop.gateway.has_value() || !device.empty(); }
+};
+
+/// What all routes of one text have in common.
+struct Listing {
+  const NamedText& from;
+  const TableIds& tables;
+  std::optional<TableId> table;  ///< told beside the text: `ip route show table N` does not say it
+  Notes& notes;
 };
 
 class RouteParser {
  public:
-  RouteParser(Cursor& in, const TableIds& tables, Notes& notes)
-      : in_(in), tables_(tables), notes_(notes) {}
+  RouteParser(Cursor& in, const Listing& listing)
+      : in_(in), listing_(listing), notes_(listing.notes) {}
 
-  /// Nothing when the line is the kernel's IPv6 null entry, which is no route of anybody's.
+  /// Nothing when the line is no route of anybody's: the kernel's IPv6 null entry, a cached one.
   std::optional<ImportedRoute> parse();
 
  private:
   void destination();
   bool route_word();
+  bool preference();
   bool leg_word(Leg& leg);
+  bool other_word();
   void skip_encap();
-  void skip_word(std::string_view word);
+  void skip(std::string_view word);
+  void settle_legs();
   void settle_family();
   void check();
 
   Cursor& in_;
-  const TableIds& tables_;
+  const Listing& listing_;
   Notes& notes_;
   ImportedRoute out_;
   Leg single_;
   std::vector<Leg> legs_;
+  RouteAttributes attributes_;
   bool any_destination_{};
-  bool preference_seen_{};
+  bool cached_{};
   std::string skipped_;
 };
 
 std::optional<ImportedRoute> RouteParser::parse() {
   out_.where = in_.where();
   out_.route.protocol = 3;  // print_route() leaves out `proto boot`, and main, and scope global
+  if (listing_.table) out_.route.table = *listing_.table;
   destination();
   while (!in_.done() && in_.peek() != "nexthop") {
-    if (!route_word() && !leg_word(single_)) {
+    if (!route_word() && !leg_word(single_) && !other_word()) {
       in_.fail(in_.peek(), "a route attribute (via, dev, table, proto, scope, src, metric, …)");
     }
   }
   while (in_.take_if("nexthop")) {
     Leg leg;
     while (!in_.done() && in_.peek() != "nexthop") {
-      if (!leg_word(leg)) in_.fail(in_.peek(), "via, dev, weight or a flag of a leg");
+      // Before 5.0 iproute2 wrote the preference behind the last leg.
+      if (leg_word(leg) || preference()) continue;
+      RouteAttributes of_leg;
+      if (of_leg.take(in_, notes_)) {
+        skip("realms of a leg");
+      } else if (!other_word()) {
+        in_.fail(in_.peek(), "via, dev, weight or a flag of a leg");
+      }
     }
     legs_.push_back(std::move(leg));
   }
+  settle_legs();
   settle_family();
   check();
   if (in_.error()) return std::nullopt;
+  if (cached_) skipped_ = "a cached route, left out";
+  if (out_.route.table.value == 0) skipped_ = "route of table unspec, left out";
   if (!skipped_.empty()) notes_.not_represented(out_.where, skipped_);
+  if (cached_ || out_.route.table.value == 0) return std::nullopt;
+  out_.route.other = attributes_.attributes();
   for (Leg& leg : legs_) {
     out_.route.next_hops.push_back(leg.hop);
     out_.devices.push_back(std::move(leg.device));
-  }
-  if (out_.route.table.value == 0) {
-    notes_.not_represented(out_.where, "route of table unspec, left out");
-    return std::nullopt;
   }
   return std::move(out_);
 }
 
 void RouteParser::destination() {
-  if (const auto type = value_of(route_type_words(), in_.peek()); type && *type != 0) {
+  // A number in its place is what `ip -N` prints.
+  if (const auto type = parse_word(route_type_words(), in_.peek(), 11); type && *type != 0) {
     out_.route.type = static_cast<RouteType>(*type);
     in_.take();
   }
@@ -109,7 +133,8 @@ void RouteParser::destination() {
 bool RouteParser::route_word() {
   Route& route = out_.route;
   if (in_.take_if("table")) {
-    route.table = tables_.read(in_);
+    route.table = listing_.tables.read(in_);
+    out_.table_given = true;
   } else if (in_.take_if("proto")) {
     route.protocol = read_protocol(in_, notes_);
   } else if (in_.take_if("scope")) {
@@ -118,22 +143,27 @@ bool RouteParser::route_word() {
     route.prefsrc = in_.ip("an address");
   } else if (in_.take_if("metric")) {
     route.metric = static_cast<std::uint32_t>(in_.number("a metric", 0xffffffffU));
+    out_.metric_given = true;
   } else if (in_.take_if("from")) {
     route.src = in_.prefix("a source prefix");
   } else if (in_.take_if("tos") || in_.take_if("dsfield")) {
     route.tos = static_cast<std::uint8_t>(in_.word(dsfield_words(), "a TOS name or number", 255));
   } else if (in_.take_if("nhid")) {
     route.nexthop_id = static_cast<std::uint32_t>(in_.number("a nexthop id", 0xffffffffU));
-  } else if (in_.take_if("pref")) {
-    preference_seen_ = true;
-    route.preference =
-        static_cast<std::uint8_t>(in_.word(preference_words, "low, medium or high", 255));
   } else if (const auto flag = value_of(route_flag_words(), in_.peek()); flag && *flag > 0xff) {
     in_.take();
     route.flags |= *flag;
   } else {
-    return false;
+    return preference() || attributes_.take(in_, notes_);
   }
+  return true;
+}
+
+bool RouteParser::preference() {
+  if (!in_.take_if("pref")) return false;
+  out_.preference_given = true;
+  out_.route.preference =
+      static_cast<std::uint8_t>(in_.word(preference_words, "low, medium or high", 255));
   return true;
 }
 
@@ -155,58 +185,83 @@ bool RouteParser::leg_word(Leg& leg) {
     in_.take();
     leg.hop.flags = static_cast<std::uint8_t>(leg.hop.flags | *flag);
   } else {
-    const std::string_view word = in_.peek();
-    const bool other = word == "encap" || word == "features" || word == "cache" || word == "as";
-    if (!other && !has_one_value(word)) return false;
-    skip_word(in_.take());
+    return false;
   }
   return true;
 }
 
-void RouteParser::skip_word(std::string_view word) {
+bool RouteParser::other_word() {
+  const std::string_view word = in_.peek();
+  if (among(counters, word)) {
+    in_.take();
+    in_.value(fmt::format("a value of `{}`", word));
+  } else if (among(without_place, word)) {
+    skip(in_.take());
+    skip(in_.value(fmt::format("a value of `{}`", word)));
+  } else if (in_.take_if("encap")) {
+    skip(word);
+    skip_encap();
+  } else if (in_.take_if("as")) {
+    in_.take_if("to");
+    skip("as to");
+    skip(in_.value("an address"));
+  } else if (in_.take_if("cache")) {
+    cached_ = true;
+    if (in_.peek().starts_with('<')) in_.take();
+  } else {
+    return false;
+  }
+  return true;
+}
+
+void RouteParser::skip(std::string_view word) {
   if (!skipped_.empty()) skipped_ += ' ';
   skipped_ += word;
-  if (word == "encap") return skip_encap();
-  if (word == "cache") {
-    if (in_.peek().starts_with('<')) skipped_ += fmt::format(" {}", in_.take());
-    return;
-  }
-  if (word == "as" && in_.take_if("to")) skipped_ += " to";
-  if (word == "features") {
-    while (in_.peek() == "ecn" || in_.peek() == "tcp_usec_ts" || in_.peek().starts_with("0x")) {
-      skipped_ += fmt::format(" {}", in_.take());
-    }
-    return;
-  }
-  if (in_.take_if("lock")) skipped_ += " lock";
-  skipped_ += fmt::format(" {}", in_.value(fmt::format("a value of `{}`", word)));
 }
 
 // An encapsulation has words like src and table of its own; what follows it is always via or dev.
 void RouteParser::skip_encap() {
-  in_.value("a kind of encapsulation");
+  skip(in_.value("a kind of encapsulation"));
   while (!in_.done() && in_.peek() != "via" && in_.peek() != "dev" && in_.peek() != "nexthop") {
-    skipped_ += fmt::format(" {}", in_.take());
+    skip(in_.take());
   }
 }
 
-// A `default` does not say its family. IPv6 routes print `pref`, IPv4 ones never do; a gateway of
-// the other family is written `via inet6`.
-void RouteParser::settle_family() {
-  if (legs_.empty() && (single_.hop.gateway || !single_.device.empty())) {
+void RouteParser::settle_legs() {
+  Route& route = out_.route;
+  // The flags of a route of many legs are its own.
+  route.flags |= single_.hop.flags;
+  if (legs_.empty() && single_.given()) {
     legs_.push_back(single_);
-  } else if (single_.hop.gateway || !single_.device.empty()) {
+  } else if (single_.given()) {
     in_.fail("nexthop", "either `dev` or `nexthop`, not both");
   }
+  if (route.type < RouteType::blackhole || route.type > RouteType::throw_) return;
+  // IPv6 shows these on lo; the device has no part in what they do.
+  out_.shown_on_link = !legs_.empty() && route.nexthop_id == 0;
+  legs_.clear();
+}
+
+// A `default` does not say its family. IPv6 routes print `pref`, IPv4 ones never do; a gateway of
+// the other family is written `via inet6`; what rejects is shown on lo in IPv6 only.
+void RouteParser::settle_family() {
   Route& route = out_.route;
+  out_.family_known = !any_destination_;
   if (!any_destination_) return;
   std::optional<Family> family;
-  if (preference_seen_) family = Family::v6;
+  if (out_.preference_given || out_.shown_on_link) family = Family::v6;
+  // IPv6 has no scopes, always prints its metric, and rejects on lo only.
+  // Whoever knows nexthop objects writes `pref`.
+  const bool v4 =
+      route.scope != scope_global || !out_.metric_given || legs_.empty() || route.nexthop_id != 0;
+  if (v4 && !family) family = Family::v4;
   if (route.prefsrc) family = route.prefsrc->family();
   if (route.src) family = route.src->family();
   for (const Leg& leg : legs_) {
-    if (leg.plain_via) family = leg.hop.gateway->family();
+    if (!leg.hop.gateway) continue;
+    family = leg.plain_via ? leg.hop.gateway->family() : Family::v4;
   }
+  out_.family_known = family.has_value();
   route.dst = Prefix::all(family.value_or(Family::v4));
 }
 
@@ -230,52 +285,110 @@ void RouteParser::check() {
                            "`dev NAME` (print routes without `dev` or `oif` as a filter)"));
     }
   }
-  const bool without = route.type == RouteType::blackhole || route.type == RouteType::prohibit ||
-                       route.type == RouteType::unreachable || route.type == RouteType::throw_;
-  // IPv6 shows these on lo; the device has no part in what they do.
-  if (without) legs_.clear();
-  if (!without && legs_.empty() && route.nexthop_id == 0) {
+  const bool rejects = route.type >= RouteType::blackhole && route.type <= RouteType::throw_;
+  if (!rejects && legs_.empty() && route.nexthop_id == 0) {
     in_.fail(parse_error(out_.where, "", "`dev NAME`, `via ADDRESS` or `nexthop …`"));
   }
-  if (legs_.size() == 1) route.flags |= legs_.front().hop.flags;
 }
 
-Result<std::vector<ImportedRoute>> read_json_routes(const NamedText& from, const TableIds& tables,
-                                                    Notes& notes) {
-  auto elements = read_json_arrays(from.text, from.file);
-  if (!elements) return fail(std::move(elements.error()));
+Result<std::vector<ImportedRoute>> read_json_routes(const Listing& listing) {
+  auto elements = read_json_arrays(listing.from.text, listing.from.file);
+  if (!elements) {
+    elements.error().hint =
+        "is it complete? iproute2 4.17 to 4.20 print broken JSON of routes; then give the text of "
+        "`ip route` instead";
+    return fail(std::move(elements.error()));
+  }
   std::vector<ImportedRoute> routes;
   for (std::size_t i = 0; i < elements->size(); ++i) {
-    const Where where{&from.file, i, true};
-    const TokenList list = route_tokens((*elements)[i], where, notes);
-    Cursor in(from.file, list.tokens(), i);
-    auto route = RouteParser(in, tables, notes).parse();
+    const Where where{&listing.from.file, i, true};
+    const TokenList list = route_tokens((*elements)[i], where, listing.notes);
+    Cursor in(listing.from.file, list.tokens(), i);
+    auto route = RouteParser(in, listing).parse();
+    if (in.error()) return fail(*in.error());
+    if (route) routes.push_back(std::move(*route));
+  }
+  const auto has_metrics = [](const ImportedRoute& route) {
+    return std::ranges::find(route.route.other, attribute_metrics, &RawAttribute::type) !=
+           route.route.other.end();
+  };
+  if (std::ranges::any_of(routes, has_metrics)) {
+    listing.notes.add(fmt::format("{}: `ip -j` does not say which route metrics are locked: none",
+                                  printable(listing.from.file)));
+  }
+  return routes;
+}
+
+/// The words of one route, whose legs stand on lines of their own.
+std::vector<Token> words_of_route(const std::vector<Line>& lines, std::size_t& at) {
+  std::vector<Token> words = lines[at++].words;
+  bool object = false;
+  for (; at < lines.size(); ++at) {
+    const std::vector<Token>& more = lines[at].words;
+    const std::string_view first = more.front().text;
+    // `ip -d` repeats the nexthop object, with `-s` its counters too.
+    object = object || first == "nh_info";
+    if (first == "nh_info" || (object && (first == "stats:" || first == "id"))) continue;
+    if (first != "nexthop" && first != "nexthopvia" && first != "cache") break;
+    auto from = more.begin();
+    if (first == "nexthopvia") {  // a blank is missing in iproute2 4.x
+      words.push_back({first.substr(0, 7), more.front().line});
+      words.push_back({first.substr(7), more.front().line});
+      ++from;
+    }
+    words.insert(words.end(), from, more.end());
+  }
+  return words;
+}
+
+Result<std::vector<ImportedRoute>> read_text_routes(const Listing& listing) {
+  std::vector<ImportedRoute> routes;
+  const std::vector<Line> lines = split_lines(listing.from.text);
+  for (std::size_t at = 0; at < lines.size();) {
+    const std::vector<Token> words = words_of_route(lines, at);
+    Cursor in(listing.from.file, words);
+    auto route = RouteParser(in, listing).parse();
     if (in.error()) return fail(*in.error());
     if (route) routes.push_back(std::move(*route));
   }
   return routes;
 }
 
+// An iproute2 that knows `pref` writes it with every IPv6 route. What is left is of an older one:
+// `default dev ppp0 metric 1024`.
+void settle_defaults(std::vector<ImportedRoute>& routes) {
+  const bool prefers = std::ranges::any_of(routes, &ImportedRoute::preference_given);
+  for (ImportedRoute& route : routes) {
+    if (!route.family_known && !prefers) route.route.dst = Prefix::all(Family::v6);
+  }
+}
+
+// `ip route show table local` says no table; in main the kernel never puts routes of these types.
+void settle_tables(std::vector<ImportedRoute>& routes, const Listing& listing) {
+  if (listing.table) return;
+  std::size_t moved = 0;
+  for (ImportedRoute& each : routes) {
+    Route& route = each.route;
+    if (each.table_given || route.protocol != protocol_kernel) continue;
+    if (route.type < RouteType::local || route.type > RouteType::multicast) continue;
+    route.table = table_local;
+    ++moved;
+  }
+  if (moved == 0) return;
+  listing.notes.add(fmt::format(
+      "{}: {} routes of the kernel's own types stand without a table: taken as of table local",
+      printable(listing.from.file), moved));
+}
+
 }  // namespace
 
-Result<std::vector<ImportedRoute>> read_routes(const NamedText& from, const TableIds& tables,
-                                               Notes& notes) {
-  if (is_json(from.text)) return read_json_routes(from, tables, notes);
-  std::vector<ImportedRoute> routes;
-  const std::vector<Line> lines = split_lines(from.text);
-  for (std::size_t at = 0; at < lines.size();) {
-    std::vector<Token> words = lines[at++].words;
-    for (; at < lines.size(); ++at) {
-      const std::string_view first = lines[at].words.front().text;
-      if (first == "nh_info") continue;
-      if (first != "nexthop" && first != "cache") break;
-      words.insert(words.end(), lines[at].words.begin(), lines[at].words.end());
-    }
-    Cursor in(from.file, words);
-    auto route = RouteParser(in, tables, notes).parse();
-    if (in.error()) return fail(*in.error());
-    if (route) routes.push_back(std::move(*route));
-  }
+Result<std::vector<ImportedRoute>> read_routes(const NamedText& from, std::optional<TableId> table,
+                                               const TableIds& tables, Notes& notes) {
+  const Listing listing{from, tables, table, notes};
+  auto routes = is_json(from.text) ? read_json_routes(listing) : read_text_routes(listing);
+  if (!routes) return routes;
+  settle_defaults(*routes);
+  settle_tables(*routes, listing);
   return routes;
 }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// `ip rule`, in the words of iproute2's print_rule(). The text does not say its family; addresses
-// do, and where one list ends and the next begins the priorities fall.
+// One rule of `ip rule`, in the words of iproute2's print_rule().
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -9,7 +8,7 @@
 
 #include "text/import_parts.h"
 #include "text/json_reader.h"
-#include "text/printable.h"
+#include "text/route_attributes.h"
 
 namespace retour {
 namespace {
@@ -44,10 +43,14 @@ class RuleParser {
   void device(std::string& name, bool& detached);
   void port(std::optional<Range<std::uint16_t>>& range, std::uint16_t& mask);
   void dscp();
+  void ip_protocol();
   void flow_label();
   void mark();
   void lookup();
-  void guess_protocol();
+  void realms(std::string_view text);
+  void jump();
+  bool bare_word();
+  void settle_protocol();
 
   Cursor& in_;
   const TableIds& tables_;
@@ -55,19 +58,20 @@ class RuleParser {
   ImportedRule out_;
   bool protocol_seen_{};
   bool action_seen_{};
+  bool table_seen_{};
 };
 
 ImportedRule RuleParser::parse() {
   priority();
   while (!in_.done()) {
-    if (!selector() && !port_selector() && !suppressor() && !action()) {
+    if (!selector() && !port_selector() && !suppressor() && !action() && !bare_word()) {
       in_.fail(in_.peek(), "a rule selector or action (from, to, iif, fwmark, lookup, goto, …)");
     }
   }
   if (!in_.error() && !action_seen_) {
     in_.fail("", "an action (lookup TABLE, goto, nop, blackhole, unreachable, prohibit)");
   }
-  guess_protocol();
+  settle_protocol();
   return out_;
 }
 
@@ -84,7 +88,8 @@ void RuleParser::priority() {
 
 void RuleParser::prefix(std::optional<Prefix>& out) {
   if (in_.take_if("all")) return;
-  const std::string_view text = in_.value("a prefix or `all`");
+  std::string text(in_.value("a prefix or `all`"));
+  if (in_.peek().starts_with('/')) text += in_.take();  // "10.0.0.0 /8": iproute2 4.17 to 4.20
   out = Prefix::parse(text);
   if (!out) return in_.fail(text, "a prefix or `all`");
   if (out_.family_known && out_.rule.family != out->family()) {
@@ -125,6 +130,15 @@ void RuleParser::dscp() {
   out_.rule.dscp_mask = static_cast<std::uint8_t>(*mask);
 }
 
+void RuleParser::ip_protocol() {
+  std::string_view text = in_.value("an IP protocol");
+  const std::string_view whole = text;
+  if (text.starts_with("ipproto-")) text.remove_prefix(8);  // one without a name
+  const auto number = parse_word(ip_protocol_words(), text, 255);
+  if (!number) in_.fail(whole, "an IP protocol name or number (ip -N prints numbers)");
+  out_.rule.ip_proto = static_cast<std::uint8_t>(number.value_or(0));
+}
+
 void RuleParser::flow_label() {
   constexpr std::uint64_t most = 0xfffff;
   const std::string_view text = in_.value("a flow label, or label/mask");
@@ -163,8 +177,7 @@ bool RuleParser::selector() {
   } else if (in_.take_if("flowlabel")) {
     flow_label();
   } else if (in_.take_if("ipproto")) {
-    rule.ip_proto = static_cast<std::uint8_t>(
-        in_.word(ip_protocol_words(), "an IP protocol name or number (ip -N prints numbers)", 255));
+    ip_protocol();
   } else if (in_.take_if("uidrange")) {
     rule.uid = read_range<std::uint32_t>(in_, in_.value("a range of user ids"), "FIRST-LAST");
   } else if (in_.take_if("tun_id")) {
@@ -211,8 +224,7 @@ bool RuleParser::suppressor() {
     rule.suppress_ifgroup =
         in_.word(groups, "the number of a device group (ip -N prints numbers)", 0x7fffffffU);
   } else if (in_.take_if("realms") || in_.take_if("realm")) {
-    const std::string_view realms = in_.value("realms");
-    notes_.not_represented(in_.where(), fmt::format("realms {}", realms));
+    realms(in_.value("realms"));
   } else if (in_.take_if("proto") || in_.take_if("protocol")) {
     rule.protocol = read_protocol(in_, notes_);
     protocol_seen_ = true;
@@ -222,13 +234,36 @@ bool RuleParser::suppressor() {
   return true;
 }
 
+void RuleParser::realms(std::string_view text) {
+  if (auto attribute = read_realms(text)) {
+    out_.rule.other.push_back(std::move(*attribute));
+  } else if (!in_.error()) {
+    notes_.not_represented(in_.where(), fmt::format("realms {}, of unknown number", text));
+  }
+}
+
 void RuleParser::lookup() {
   action_seen_ = true;
+  table_seen_ = true;
   if (in_.take_if("[l3mdev-table]")) {
     out_.rule.l3mdev = true;
     return;
   }
   out_.rule.table = tables_.read(in_);
+}
+
+void RuleParser::jump() {
+  action_seen_ = true;
+  out_.rule.action = RuleAction::goto_;
+  if (in_.take_if("none")) return;
+  std::string_view text = in_.value("a priority");
+  const std::string_view whole = text;
+  constexpr std::string_view glued = "unresolved";  // "goto 400unresolved": iproute2 4.17 to 4.20
+  out_.rule.goto_unresolved = text.ends_with(glued);
+  if (out_.rule.goto_unresolved) text.remove_suffix(glued.size());
+  const auto target = parse_number(text, 0xffffffffU);
+  if (!target) return in_.fail(whole, "a priority");
+  out_.rule.goto_target = static_cast<std::uint32_t>(*target);
 }
 
 bool RuleParser::action() {
@@ -238,38 +273,52 @@ bool RuleParser::action() {
     return true;
   }
   if (in_.take_if("goto")) {
-    action_seen_ = true;
-    rule.action = RuleAction::goto_;
-    if (!in_.take_if("none")) {
-      rule.goto_target = static_cast<std::uint32_t>(in_.number("a priority", 0xffffffffU));
-    }
-    rule.goto_unresolved = in_.take_if("[unresolved]");
+    jump();
     return true;
   }
-  const auto action = value_of(rule_action_words(), in_.peek());
-  if (!action || *action <= 2) return false;
+  if (in_.take_if("[unresolved]")) {
+    rule.goto_unresolved = true;
+    return true;
+  }
+  auto action = value_of(rule_action_words(), in_.peek());
+  // Those the kernel has no name for are printed as if they were types of routes.
+  if (!action) action = value_of(route_type_words(), in_.peek());
+  if (!action || *action == 1 || *action == 2) return false;
   in_.take();
   action_seen_ = true;
   rule.action = static_cast<RuleAction>(*action);
   return true;
 }
 
+// A number by itself: behind a table the realm, which iproute2 4.x put there unmarked; otherwise
+// an action, as `ip -N` prints it.
+bool RuleParser::bare_word() {
+  const auto number = parse_number(in_.peek(), 255);
+  if (!number || (action_seen_ && !table_seen_)) return false;
+  const std::string_view text = in_.take();
+  if (table_seen_) {
+    realms(text);
+    return true;
+  }
+  action_seen_ = true;
+  out_.rule.action = static_cast<RuleAction>(*number);
+  return true;
+}
+
 // print_rule() writes neither `proto kernel` nor `proto unspec`; the kernel itself makes just the
 // default rules and the one of VRFs.
-void RuleParser::guess_protocol() {
-  Rule& rule = out_.rule;
+void RuleParser::settle_protocol() {
   if (protocol_seen_) return;
-  const auto like = [&](std::uint32_t priority, TableId table) {
-    Rule plain;
-    plain.family = rule.family;
-    plain.priority = priority;
-    plain.table = table;
-    return rule == plain;
-  };
-  const bool of_kernel = like(0, table_local) || like(32766, table_main) ||
-                         like(32767, table_default) || (rule.l3mdev && rule.priority == 1000);
-  if (of_kernel) rule.protocol = protocol_kernel;
+  Rule like = out_.rule;
+  like.family = Family::v4;  // which has all that IPv6 has
+  like.protocol = protocol_kernel;
+  const auto defaults = default_rules(Family::v4);
+  const bool of_kernel =
+      std::ranges::find(defaults, like) != defaults.end() || (like.l3mdev && like.priority == 1000);
+  if (of_kernel) out_.rule.protocol = protocol_kernel;
 }
+
+}  // namespace
 
 Result<std::vector<ImportedRule>> parse_rules(const NamedText& from, const TableIds& tables,
                                               Notes& notes) {
@@ -291,76 +340,6 @@ Result<std::vector<ImportedRule>> parse_rules(const NamedText& from, const Table
     if (in.error()) return fail(*in.error());
   }
   return rules;
-}
-
-using RuleList = std::span<ImportedRule>;
-
-/// The family the addresses of a list tell; a mixture is an error at the rule that differs.
-Result<std::optional<Family>> family_of(RuleList list) {
-  std::optional<Family> family;
-  for (const ImportedRule& rule : list) {
-    if (!rule.family_known) continue;
-    if (family && *family != rule.rule.family) {
-      return fail(input_error(rule.where, "this rule is of another family than those before it",
-                              "give `ip rule` first and `ip -6 rule` after it"));
-    }
-    family = rule.rule.family;
-  }
-  return family;
-}
-
-// The kernel has a rule for table default in IPv4 only.
-bool like_v6_defaults(RuleList list) {
-  return list.size() == 2 && list[0].rule.table == table_local &&
-         list[1].rule.table == table_main && list[1].rule.priority == 32766;
-}
-
-std::vector<Rule> values(RuleList list, Family family) {
-  std::vector<Rule> rules;
-  for (ImportedRule& rule : list) {
-    rule.rule.family = family;
-    rules.push_back(std::move(rule.rule));
-  }
-  return rules;
-}
-
-}  // namespace
-
-Result<ImportedRules> read_rules(const NamedText& from, const TableIds& tables, Notes& notes) {
-  auto rules = parse_rules(from, tables, notes);
-  if (!rules) return fail(std::move(rules.error()));
-  const auto falls = [](const ImportedRule& a, const ImportedRule& b) {
-    return b.rule.priority < a.rule.priority;
-  };
-  ImportedRules out;
-  std::optional<Family> before;
-  for (auto begin = rules->begin(); begin != rules->end();) {
-    const auto fall = std::adjacent_find(begin, rules->end(), falls);
-    const auto end = fall == rules->end() ? fall : fall + 1;
-    const RuleList list(begin, end);
-    auto family = family_of(list);
-    if (!family) return fail(std::move(family.error()));
-    const bool alone = begin == rules->begin() && end == rules->end();
-    Family settled = family->value_or(before == Family::v4 ? Family::v6 : Family::v4);
-    if (alone && !*family && like_v6_defaults(list)) {
-      settled = Family::v6;
-      notes.add("the rules hold no address and no rule for table default: taken as IPv6 rules");
-    }
-    auto& slot = settled == Family::v4 ? out.v4 : out.v6;
-    if (slot) {
-      Error error = input_error(list.front().where,
-                                fmt::format("priority {} is lower than that of the rule before it, "
-                                            "and rules of this family were given already",
-                                            list.front().rule.priority),
-                                "give the output of `ip rule` and of `ip -6 rule` once each");
-      error.kind = ErrorKind::contradiction;
-      return fail(std::move(error));
-    }
-    slot = values(list, settled);
-    before = settled;
-    begin = end;
-  }
-  return out;
 }
 
 }  // namespace retour

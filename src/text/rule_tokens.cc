@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Objects of `ip -j` as the words that plain `ip` would have printed.
+// Rules of `ip -j` as the words that plain `ip` would have printed.
 #include <algorithm>
 #include <array>
 
@@ -11,40 +11,6 @@ namespace retour {
 namespace {
 
 using Entry = std::pair<std::string_view, std::string_view>;
-
-void add_flags(TokenList& out, const JsonValue& object) {
-  const JsonValue* flags = object.find("flags");
-  if (flags == nullptr) return;
-  for (const JsonValue& flag : flags->items) out.add(flag.text);
-}
-
-bool add_leg(TokenList& out, std::string_view key, const JsonValue& value) {
-  if (key == "via") {
-    const JsonValue* host = value.find("host");
-    const JsonValue* family = value.find("family");
-    out.add("via");
-    if (family != nullptr) out.add(family->text);
-    if (host != nullptr) out.add(host->text);
-    return true;
-  }
-  const std::string_view word = key == "gateway" ? "via" : key;
-  if (word != "via" && word != "dev" && word != "weight") return false;
-  out.add(word);
-  if (auto text = scalar_text(value)) out.add_owned(std::move(*text));
-  return true;
-}
-
-void add_legs(TokenList& out, const JsonValue& legs, const Where& where, Notes& notes) {
-  for (const JsonValue& leg : legs.items) {
-    out.add("nexthop");
-    for (std::size_t i = 0; i < leg.keys.size() && i < leg.items.size(); ++i) {
-      if (leg.keys[i] != "flags" && !add_leg(out, leg.keys[i], leg.items[i])) {
-        notes.not_represented(where, leg.keys[i]);
-      }
-    }
-    add_flags(out, leg);
-  }
-}
 
 void add_prefix(TokenList& out, std::string_view word, const JsonValue& object,
                 std::string_view length_key) {
@@ -126,50 +92,12 @@ void add_field(TokenList& out, std::string_view key, const JsonValue& object,
     out.add(it->second);
     return out.add_owned(std::move(*text));
   }
-  if (key == "action" && text) return out.add_owned(std::move(*text));
+  // "to_tbl" is what 4.17 to 4.20 called it.
+  if ((key == "action" || key == "to_tbl") && text) return out.add_owned(std::move(*text));
   notes.not_represented(where, key);
 }
 
 }  // namespace
-
-TokenList route_tokens(const JsonValue& object, const Where& where, Notes& notes) {
-  static constexpr std::array<Entry, 10> named{{{"table", "table"},
-                                                {"protocol", "proto"},
-                                                {"scope", "scope"},
-                                                {"prefsrc", "src"},
-                                                {"metric", "metric"},
-                                                {"from", "from"},
-                                                {"tos", "tos"},
-                                                {"nhid", "nhid"},
-                                                {"pref", "pref"},
-                                                {"dev", "dev"}}};
-  TokenList out;
-  if (const JsonValue* type = object.find("type")) out.add(type->text);
-  if (const JsonValue* dst = object.find("dst")) out.add(dst->text);
-  const JsonValue* legs = nullptr;
-  bool encap = false;
-  for (std::size_t i = 0; i < object.keys.size() && i < object.items.size(); ++i) {
-    const std::string_view key = object.keys[i];
-    const JsonValue& value = object.items[i];
-    if (key == "type" || key == "dst" || key == "flags" || key == "nh_info") continue;
-    if (key == "nexthops") {
-      legs = &value;
-      continue;
-    }
-    // The keys of an encapsulation follow it unmarked, up to the gateway.
-    encap = (encap || key == "encap") && key != "gateway" && key != "via" && key != "dev";
-    const auto* it = std::ranges::find(named, key, &Entry::first);
-    if (!encap && it != named.end()) {
-      out.add(it->second);
-      if (auto text = scalar_text(value)) out.add_owned(std::move(*text));
-    } else if (encap || !add_leg(out, key, value)) {
-      notes.not_represented(where, key);
-    }
-  }
-  add_flags(out, object);
-  if (legs != nullptr) add_legs(out, *legs, where, notes);
-  return out;
-}
 
 TokenList rule_tokens(const JsonValue& object, const Where& where, Notes& notes) {
   TokenList out;
