@@ -99,6 +99,8 @@ std::vector<Choice> choices_of(const L& lookup) {
 
 /// What rtm_type is when the kernel takes this way.
 RouteType type_of(const Snapshot& snapshot, const Lookup& lookup, const Choice& choice) {
+  // IPv6 names the type of the route as it stands, and sends by most of them alike.
+  if (choice.route && !lookup.flow.dst.is_v4()) return snapshot.routes[*choice.route].type;
   switch (lookup.verdict) {
     case Verdict::local:
       return RouteType::local;
@@ -112,6 +114,12 @@ RouteType type_of(const Snapshot& snapshot, const Lookup& lookup, const Choice& 
                  ? RouteType::anycast
                  : RouteType::unicast;
   }
+}
+
+/// Ways of IPv6 may differ in the table.
+TableId table_of(const Snapshot& snapshot, const Lookup& lookup, const Choice& choice) {
+  const bool by_route = choice.route && !lookup.flow.dst.is_v4();
+  return by_route ? snapshot.routes[*choice.route].table : lookup.table;
 }
 
 /// IPv6 asks its multicast routing about these and, as there is none, says EMSGSIZE.
@@ -162,7 +170,7 @@ std::string difference(const Snapshot& snapshot, const Lookup& lookup, const Cho
   if (!shared) {
     differences.compare("type", type_name(type_of(snapshot, lookup, choice)),
                         type_name(answer.type));
-    differences.compare("table", lookup.table.value, answer.table.value);
+    differences.compare("table", table_of(snapshot, lookup, choice).value, answer.table.value);
   }
   differences.compare("device", snapshot.link_name(choice.link), snapshot.link_name(answer.link));
   differences.compare("gateway", words(choice.gateway), words(answer.gateway));
@@ -193,7 +201,9 @@ std::string difference(const Snapshot& snapshot, const Lookup& lookup, const Rou
   Differences differences;
   const bool everyone = lookup.flow.dst.is_multicast() || lookup.flow.dst.is_limited_broadcast();
   differences.compare("matched prefix", ours.dst.network().str(), matched.dst.str());
-  differences.compare("matched table", lookup.table.value, matched.table.value);
+  const bool v6 = ours.family() == Family::v6;
+  differences.compare("matched table", v6 ? ours.table.value : lookup.table.value,
+                      matched.table.value);
   // The type is the packet's, not the entry's.
   if (!everyone) differences.compare("matched type", type_name(ours.type), type_name(matched.type));
   differences.compare<unsigned>("matched tos", ours.tos, matched.tos);
@@ -242,7 +252,7 @@ Flow as_asked(const Flow& flow) {
 std::string difference(const Snapshot& snapshot, const Lookup& lookup, const Answer& answer) {
   if (lookup.errnum != 0 || answer.errnum != 0) {
     if (lookup.errnum == answer.errnum) return {};
-    if (lookup.errnum == 0 && lookup.or_errnum == answer.errnum) return {};
+    if (answer.errnum != 0 && lookup.or_errnum == answer.errnum) return {};
     if (answer.errnum == EMSGSIZE && received_multicast6(snapshot, lookup)) return {};
     const std::string kernels =
         answer.errnum != 0 ? error_name(answer.errnum) : describe(snapshot, answer);

@@ -12,26 +12,6 @@ namespace {
 constexpr std::uint16_t nud_failed = 0x20;
 constexpr std::uint8_t ntf_proxy = 0x08;
 
-/// fib6_prop[], for the types the kernel makes reject routes of; others lead somewhere even where
-/// IPv4 has an error for them.
-int error6_of(RouteType type) {
-  switch (type) {
-    case RouteType::blackhole:
-    case RouteType::unreachable:
-    case RouteType::prohibit:
-    case RouteType::throw_:
-      return error_of(type);
-    default:
-      return 0;
-  }
-}
-
-/// IPV6_DECODE_PREF(): medium 0, high 1, reserved 2, low 3 in order of liking.
-constexpr std::uint8_t liking(std::uint8_t preference) { return (preference & 3U) ^ 2U; }
-
-/// Reject routes hang on `lo`, also where a reader was not told so.
-const NextHop on_loopback{loopback_index, std::nullopt, 0, 1};
-
 }  // namespace
 
 Fib6::Fib6(const Snapshot& snapshot)
@@ -49,91 +29,12 @@ Fib6::Fib6(const Snapshot& snapshot)
   }
   compile();
   for (const TableId id : rules_.tables()) slots_.push_back(table(id));
-}
-
-void Fib6::compile() {
-  std::unordered_map<TableId, std::vector<std::uint32_t>> members;
-  std::vector<std::uint32_t>* list = nullptr;
-  TableId last{};
-  entries_.resize(snapshot_.routes.size());
-  for (std::uint32_t i = 0; i < snapshot_.routes.size(); ++i) {
-    const Route& route = snapshot_.routes[i];
-    if (route.family() != Family::v6) continue;
-    if (list == nullptr || last != route.table) list = &members[route.table];
-    last = route.table;
-    list->push_back(i);
-    entries_[i] = entry_of(route);
-    if (entries_[i].object) share(i);
-  }
-  for (auto& [id, routes] : members) tables_.emplace(id, table_of(std::move(routes)));
-}
-
-Fib6::Entry Fib6::entry_of(const Route& route) const {
-  const Nexthops::Legs legs = nexthops_.of(route);
-  Entry entry;
-  entry.legs = legs.legs;
-  entry.ids = legs.ids;
-  entry.metric = route.metric;
-  entry.error = static_cast<std::int16_t>(legs.blackhole ? EINVAL : error6_of(route.type));
-  entry.preference = liking(route.preference);
-  entry.object = legs.object;
-  entry.blackhole = legs.blackhole;
-  entry.resilient = legs.resilient;
-  entry.expired = route.expired;
-  // An anycast route that someone added is sent by its device; only the kernel's own, which alone
-  // have no metric, are delivered here.
-  entry.own =
-      route.type == RouteType::local || (route.type == RouteType::anycast && route.metric == 0);
-  if (entry.error != 0 && entry.legs.empty()) entry.legs = std::span(&on_loopback, 1);
-  entry.may_fail = std::ranges::any_of(entry.legs, [&](const NextHop& leg) {
-    return leg.gateway && failed_.contains({leg.link, *leg.gateway});
+  const bool looks_at_leg = std::ranges::any_of(rules_.entries(), [](const RuleList::Entry& each) {
+    return each.rule->suppress_ifgroup.has_value();
   });
-  return entry;
-}
-
-// rt6_get_pcpu_route(): a nexthop object keeps what was made of the first route that used it since
-// the rules last changed, and gives it to the lookups of all others.
-void Fib6::share(std::uint32_t route) {
-  const auto alike = [&](std::uint32_t other) {
-    const Entry& a = entries_[route];
-    const Entry& b = entries_[other];
-    return a.own == b.own && a.legs.front().link == b.legs.front().link &&
-           snapshot_.routes[route].prefsrc == snapshot_.routes[other].prefsrc;
-  };
-  for (const std::uint32_t id : entries_[route].ids) {
-    std::vector<std::uint32_t>& kinds = sharers_[id];
-    if (std::ranges::none_of(kinds, alike)) kinds.push_back(route);
+  for (const Entry& entry : entries_) {
+    if (looks_at_leg) hashes_ = std::max(hashes_, entry.legs.size());
   }
-}
-
-Fib6::Table Fib6::table_of(std::vector<std::uint32_t> routes) const {
-  const bool branched = std::ranges::any_of(
-      routes, [&](std::uint32_t route) { return snapshot_.routes[route].src.has_value(); });
-  Table table;
-  table.index = Index(snapshot_.routes, std::move(routes));
-  if (!branched) return table;
-  const auto nodes = table.index.nodes();
-  for (std::size_t i = 0; i < nodes.size(); ++i) {
-    Subtree subtree;
-    for (const std::uint32_t route : table.index.entries(nodes[i])) {
-      const auto& from = snapshot_.routes[route].src;
-      if (!from || from->length == 0) {
-        subtree.plain.push_back(route);
-        continue;
-      }
-      const Prefix network = from->network();
-      auto branch = std::ranges::find(subtree.branches, network, &Branch::from);
-      if (branch == subtree.branches.end()) {
-        branch = subtree.branches.insert(branch, Branch{network, {}});
-      }
-      branch->routes.push_back(route);
-    }
-    if (subtree.branches.empty()) continue;
-    std::ranges::sort(subtree.branches, std::greater<>{},
-                      [](const Branch& branch) { return branch.from.length; });
-    table.subtrees.emplace(i, std::move(subtree));
-  }
-  return table;
 }
 
 const Fib6::Table* Fib6::table(TableId id) const {
@@ -143,16 +44,18 @@ const Fib6::Table* Fib6::table(TableId id) const {
 
 // ip6_route_output_flags_noref(), ip6_route_input_lookup() and ip6_pol_route().
 Fib6::Search Fib6::search_of(const Flow& flow) const {
-  if (flow.iif) return {*flow.iif, needs_link6(flow.dst), reachable_};
-  const IfIndex oif = flow.oif.value_or(IfIndex{});
-  const bool bound = oif.value != 0 && flow.src.is_unspecified();
-  return {oif, bound || needs_link6(flow.dst), reachable_};
+  Search search;
+  search.oif = flow.iif ? *flow.iif : flow.oif.value_or(IfIndex{});
+  search.strict = needs_link6(flow.dst) || (!flow.iif && flow.oif && flow.src.is_unspecified());
+  search.reachable = reachable_;
+  return search;
 }
 
 // fib6_node_lookup() and fib6_backtrack(): the routes of one prefix after another, with `taken` for
 // those to choose from, else why they are passed over; until `visit(routes, why)` returns true.
 template <class Visit>
-void Fib6::each_leaf(const Table& table, const Flow& flow, const Visit& visit) const {
+void Fib6::each_leaf(const Table& table, const Flow& flow, const Search& search,
+                     const Visit& visit) const {
   const Ip src(Family::v6, flow.src.bits());
   bool entered = false;
   for (const auto* node = table.index.find(flow.dst.bits()); node != nullptr;
@@ -166,8 +69,10 @@ void Fib6::each_leaf(const Table& table, const Flow& flow, const Visit& visit) c
       if (visit(table.index.entries(*node), RouteOutcome::taken)) return;
       continue;
     }
+    const bool forgotten =
+        search.forgotten && !entered && at->second.plain.empty() && node->length != 0;
     for (const Branch& branch : at->second.branches) {
-      const bool fits = branch.from.contains(src);
+      const bool fits = !forgotten && branch.from.contains(src);
       entered = entered || fits;
       if (visit(branch.routes, fits ? RouteOutcome::taken : RouteOutcome::other_source)) return;
     }
@@ -232,10 +137,10 @@ Fib6::Chosen Fib6::choose(const Table& table, const Flow& flow, Search& search) 
     if (why == RouteOutcome::taken) select(routes, search, chosen);
     return chosen.found;
   };
-  each_leaf(table, flow, visit);
+  each_leaf(table, flow, search, visit);
   if (!chosen.found && search.reachable && !failed_.empty()) {
     search.reachable = false;
-    each_leaf(table, flow, visit);
+    each_leaf(table, flow, search, visit);
   }
   return chosen;
 }
@@ -247,7 +152,12 @@ Found Fib6::find(const Table* table, const Flow& flow, const Search& search) con
   if (!chosen.found) return {};
   const Entry& entry = entries_[chosen.route];
   if (entry.error != 0) return {entry.error, chosen.route, nullptr, {}};
-  return {0, chosen.route, chosen.leg, entry.legs};
+  const NextHop* leg = chosen.leg;
+  if (search.hash) {
+    const auto legs = legs_taken(chosen.route, leg, search);
+    leg = legs[*search.hash % legs.size()];
+  }
+  return {0, chosen.route, leg, entry.legs};
 }
 
 // Why a route for the flow's addresses cannot carry it; `taken` when it could.
@@ -287,7 +197,7 @@ std::vector<Considered> Fib6::consider(TableId id, const Flow& flow) const {
   Search search = search_of(flow);
   const Chosen chosen = choose(*in, flow, search);
   bool settled = false;  // a longer prefix has the answer
-  each_leaf(*in, flow, [&](std::span<const std::uint32_t> routes, RouteOutcome why) {
+  each_leaf(*in, flow, search, [&](std::span<const std::uint32_t> routes, RouteOutcome why) {
     const auto answer = std::ranges::find(routes, chosen.route);
     const bool here = chosen.found && answer != routes.end();
     for (auto it = routes.begin(); it != routes.end(); ++it) {

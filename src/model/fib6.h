@@ -95,6 +95,7 @@ class Fib6 {
   struct Table {
     Index index;
     std::unordered_map<std::size_t, Subtree> subtrees;  ///< by position in index.nodes()
+    bool forgets{};                                     ///< some of them may be lost, see Search
   };
 
   /// How a table is searched (the kernel's `oif` and RT6_LOOKUP_F_*).
@@ -102,6 +103,10 @@ class Fib6 {
     IfIndex oif{};     ///< preferred, 0 = none: of an input lookup the link it came by
     bool strict{};     ///< RT6_LOOKUP_F_IFACE: no other than oif
     bool reachable{};  ///< RT6_LOOKUP_F_REACHABLE: pass over gateways that do not answer
+    // What no snapshot tells, and one search takes as given:
+    bool forgotten{};  ///< prefixes that only have branches cannot be entered: after a deletion the
+                       ///< kernel compares them by a longer prefix below
+    std::optional<std::size_t> hash;  ///< the leg of a multipath route, for rules that look at it
   };
   struct Chosen {
     bool found{};
@@ -117,7 +122,8 @@ class Fib6 {
   [[nodiscard]] const Table* table(TableId id) const;
   [[nodiscard]] Search search_of(const Flow& flow) const;
   template <class Visit>
-  void each_leaf(const Table& table, const Flow& flow, const Visit& visit) const;
+  void each_leaf(const Table& table, const Flow& flow, const Search& search,
+                 const Visit& visit) const;
   [[nodiscard]] Chosen choose(const Table& table, const Flow& flow, Search& search) const;
   [[nodiscard]] Found find(const Table* table, const Flow& flow, const Search& search) const;
   void select(std::span<const std::uint32_t> routes, const Search& search, Chosen& chosen) const;
@@ -133,9 +139,10 @@ class Fib6 {
   /// the address after its last.
   [[nodiscard]] std::vector<Bits> boundaries(const RuleList& rules) const;
   [[nodiscard]] Lookup look_up(const Flow& flow, const Search& search) const;
+  [[nodiscard]] Lookup look_up_once(const Flow& flow, const Search& search) const;
   void select_path(Lookup& lookup, const Decision& decision, const Search& search) const;
   void add_way(Lookup& lookup, std::uint32_t route, const NextHop& leg) const;
-  [[nodiscard]] std::vector<const NextHop*> legs_taken(const Decision& decision,
+  [[nodiscard]] std::vector<const NextHop*> legs_taken(std::uint32_t route, const NextHop* liked,
                                                        const Search& search) const;
 
   const Snapshot& snapshot_;
@@ -144,6 +151,8 @@ class Fib6 {
   Sources6 sources_;
   bool custom_{};
   bool reachable_{};            ///< net.ipv6.conf.all.forwarding is off
+  bool forgets_{};              ///< a table may have lost prefixes
+  std::size_t hashes_{1};       ///< legs of the widest route, if a rule looks at the one taken
   std::vector<Entry> entries_;  ///< parallel to Snapshot::routes; blank for other families
   std::unordered_map<TableId, Table> tables_;
   std::vector<const Table*> slots_;          ///< parallel to rules_.tables(); nullptr = missing

@@ -9,12 +9,13 @@ namespace retour {
 // fib6_select_path(), nexthop_select_path(): which legs a flow may be hashed to. The seed is
 // random, so the answer is a set; its first is the one that the table lookup liked best, if it is
 // one of them.
-std::vector<const NextHop*> Fib6::legs_taken(const Decision& decision, const Search& search) const {
-  if (decision.legs.size() < 2) return {decision.leg};
-  const Entry& entry = entries_[static_cast<std::size_t>(decision.route - snapshot_.routes.data())];
+std::vector<const NextHop*> Fib6::legs_taken(std::uint32_t route, const NextHop* liked,
+                                             const Search& search) const {
+  const Entry& entry = entries_[route];
+  if (entry.legs.size() < 2) return {liked};
   std::vector<const NextHop*> legs;
   bool refused = false;
-  for (const NextHop& leg : decision.legs) {
+  for (const NextHop& leg : entry.legs) {
     if (entry.object) {
       // A group asks its members' neighbours, and not for the link.
       const Neighbor* known = leg.gateway ? snapshot_.neighbor(leg.link, *leg.gateway) : nullptr;
@@ -31,7 +32,7 @@ std::vector<const NextHop*> Fib6::legs_taken(const Decision& decision, const Sea
     legs.push_back(&leg);
   }
   // A hash that falls on a leg that will not do leaves the choice as it was.
-  const NextHop* liked = entry.object ? &decision.legs.front() : decision.leg;
+  if (entry.object) liked = &entry.legs.front();
   const auto at = std::ranges::find(legs, liked);
   if (at != legs.end()) {
     std::rotate(legs.begin(), at, at + 1);
@@ -65,7 +66,8 @@ void Fib6::add_way(Lookup& lookup, std::uint32_t route, const NextHop& leg) cons
 void Fib6::select_path(Lookup& lookup, const Decision& decision, const Search& search) const {
   const std::uint32_t route = lookup.route.value();
   const Entry& entry = entries_[route];
-  const std::vector<const NextHop*> legs = legs_taken(decision, search);
+  const std::vector<const NextHop*> legs =
+      search.hash ? std::vector{decision.leg} : legs_taken(route, decision.leg, search);
   for (const NextHop* leg : legs) add_way(lookup, route, *leg);
   for (const NextHop* leg : legs) {
     if (entry.ids.empty()) break;
@@ -77,7 +79,39 @@ void Fib6::select_path(Lookup& lookup, const Decision& decision, const Search& s
   lookup.source = lookup.candidates.front().source;
 }
 
+namespace {
+
+/// One answer and another that is as possible.
+void join(Lookup& lookup, Lookup other) {
+  if (lookup.ok() && other.ok()) {
+    for (const Way& way : other.candidates) {
+      const auto& known = lookup.candidates;
+      if (std::ranges::find(known, way) == known.end()) lookup.candidates.push_back(way);
+    }
+  } else if (lookup.errnum != other.errnum) {
+    if (!lookup.ok()) std::swap(lookup, other);
+    lookup.or_errnum = other.errnum;
+  }
+}
+
+}  // namespace
+
 Lookup Fib6::look_up(const Flow& flow, const Search& search) const {
+  Search one = search;
+  if (hashes_ > 1) one.hash = 0;
+  Lookup lookup = look_up_once(flow, one);
+  for (const bool forgotten : {false, true}) {
+    if (forgotten && !forgets_) continue;
+    one.forgotten = forgotten;
+    for (std::size_t hash = forgotten ? 0 : 1; hash < hashes_; ++hash) {
+      if (hashes_ > 1) one.hash = hash;
+      join(lookup, look_up_once(flow, one));
+    }
+  }
+  return lookup;
+}
+
+Lookup Fib6::look_up_once(const Flow& flow, const Search& search) const {
   Lookup lookup;
   lookup.flow = flow;
   const Decision decision = decide(rules_, flow, search, &lookup.steps);
