@@ -238,11 +238,14 @@ Result<void> Import::sysctls() {
     const auto it = by_name_.find(scope.device);
     if (scope.device == "all") {
       host_.conf_all = scope.values;
+      host_.conf6_all = scope.values6;
     } else if (it == by_name_.end()) {
       notes_.add(fmt::format("{}: sysctls of {}, which is not among the links, left out",
                              printable(texts_.sysctl->file), printable(scope.device)));
     } else {
-      std::ranges::find(host_.links, it->second, &Link::index)->conf = scope.values;
+      Link& link = *std::ranges::find(host_.links, it->second, &Link::index);
+      link.conf = scope.values;
+      link.conf6 = scope.values6;
     }
   }
   return {};

@@ -103,6 +103,7 @@ struct ImportedRules {
 struct ImportedConf {
   std::string device;  ///< "all" too
   ConfValues values;
+  Conf6Values values6;
 };
 
 /// What all texts say, nothing bound yet.

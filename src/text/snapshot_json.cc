@@ -69,11 +69,23 @@ void put_range(Json& out, const char* key, const std::optional<Range<T>>& range)
   if (range) out[key] = {range->first, range->last};
 }
 
-Json conf(const ConfValues& values) {
+template <class Table, class Values>
+Json conf(const Table& table, const Values& values) {
   Json out = Json::object();
-  for (const ConfInfo& about : conf_table()) {
+  for (const auto& about : table) {
     if (const auto value = values.get(about.conf)) out[std::string(about.name)] = *value;
   }
+  return out;
+}
+
+Json hidden_json(const HiddenBits& hidden) {
+  Json out = Json::object();
+  const auto put_bit = [&out](const char* key, const std::optional<bool>& bit) {
+    if (bit) out[key] = *bit;
+  };
+  put_bit("custom_rules_v4", hidden.custom_rules_v4);
+  put_bit("custom_local_routes_v4", hidden.custom_local_routes_v4);
+  put_bit("custom_rules_v6", hidden.custom_rules_v6);
   return out;
 }
 
@@ -97,6 +109,7 @@ class Writer {
   [[nodiscard]] Json leg(const NextHop& hop) const;
   [[nodiscard]] Json route(const Route& route) const;
   [[nodiscard]] Json nexthop(const NextHopObject& nexthop) const;
+  [[nodiscard]] Json address_label(const AddressLabel& label) const;
 
   template <class T, class Write>
   Json list(const std::vector<T>& objects, Write write) const {
@@ -119,7 +132,8 @@ Json Writer::link(const Link& link) const {
   put(out, "group", link.group, 0U);
   if (link.master.value != 0) out["master"] = device(link.master);
   put(out, "speed_mbps", link.speed_mbps, 0U);
-  if (!link.conf.empty()) out["conf"] = conf(link.conf);
+  if (!link.conf.empty()) out["conf"] = conf(conf_table(), link.conf);
+  if (!link.conf6.empty()) out["conf6"] = conf(conf6_table(), link.conf6);
   return out;
 }
 
@@ -173,6 +187,7 @@ Json Writer::route(const Route& route) const {
   put(out, "nhid", route.nexthop_id, 0U);
   put_bits(out, "flags", route_flag_words(), route.flags);
   put(out, "pref", unsigned{route.preference}, 0U);
+  put(out, "expired", route.expired, false);
   put_raw(out, route.other);
   return out;
 }
@@ -235,6 +250,14 @@ Json Writer::nexthop(const NextHopObject& nexthop) const {
   return out;
 }
 
+Json Writer::address_label(const AddressLabel& label) const {
+  Json out;
+  out["prefix"] = prefix_text(label.prefix);
+  if (label.link.value != 0) out["dev"] = device(label.link);
+  out["label"] = label.label;
+  return out;
+}
+
 Json Writer::document() const {
   Json out;
   out["schema"] = std::string(snapshot_schema);
@@ -247,13 +270,13 @@ Json Writer::document() const {
   out["routes"] = list(now_.routes, [&](const Route& each) { return route(each); });
   out["rules"] = list(now_.rules, rule_json);
   out["nexthops"] = list(now_.nexthops, [&](const NextHopObject& each) { return nexthop(each); });
-  out["conf_all"] = conf(now_.conf_all);
-  Json hidden = Json::object();
-  if (now_.hidden.custom_rules_v4) hidden["custom_rules_v4"] = *now_.hidden.custom_rules_v4;
-  if (now_.hidden.custom_local_routes_v4) {
-    hidden["custom_local_routes_v4"] = *now_.hidden.custom_local_routes_v4;
+  out["conf_all"] = conf(conf_table(), now_.conf_all);
+  if (!now_.conf6_all.empty()) out["conf6_all"] = conf(conf6_table(), now_.conf6_all);
+  out["hidden"] = hidden_json(now_.hidden);
+  if (now_.address_labels) {
+    out["address_labels"] =
+        list(*now_.address_labels, [&](const AddressLabel& each) { return address_label(each); });
   }
-  out["hidden"] = std::move(hidden);
   if (now_.groups) {
     out["groups"] = list(*now_.groups, [&](const Membership& each) {
       return Json{{"group", each.group.str()}, {"dev", device(each.link)}};

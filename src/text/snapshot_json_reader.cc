@@ -29,6 +29,7 @@ class Reader {
   Rule rule(JsonObject& in);
   void selectors(JsonObject& in, Rule& out);
   NextHopObject nexthop(JsonObject& in);
+  AddressLabel address_label(JsonObject& in);
   Membership group(JsonObject& in);
   void table_names(JsonObject& document);
   void segments(JsonObject& document);
@@ -96,6 +97,7 @@ void Reader::links(JsonObject& document) {
     in.number("group", link.group);
     in.number("speed_mbps", link.speed_mbps);
     in.conf("conf", link.conf);
+    in.conf("conf6", link.conf6);
     masters.push_back(in.field("master"));
     in.finish();
     by_name_.emplace(link.name, link.index);
@@ -172,6 +174,7 @@ Route Reader::route(JsonObject& in) {
   in.number("nhid", out.nexthop_id);
   in.bits("flags", route_flag_words(), out.flags);
   in.number("pref", out.preference);
+  in.flag("expired", out.expired);
   in.raw("other", out.other);
   return out;
 }
@@ -226,6 +229,21 @@ Rule Reader::rule(JsonObject& in) {
   in.optional_number("suppress_ifgroup", out.suppress_ifgroup);
   in.word("protocol", route_protocol_words(), out.protocol);
   in.raw("other", out.other);
+  return out;
+}
+
+AddressLabel Reader::address_label(JsonObject& in) {
+  AddressLabel out;
+  std::optional<Prefix> prefix;
+  in.required("prefix", "the IPv6 prefix of the label");
+  in.prefix("prefix", prefix);
+  out.prefix = prefix.value_or(Prefix{});
+  if (prefix && prefix->family() != Family::v6) {
+    in.wrong("prefix", in.field("prefix"), "an IPv6 prefix");
+  }
+  device(in, "dev", out.link);
+  in.required("label", "the label, a number");
+  in.number("label", out.label);
   return out;
 }
 
@@ -313,12 +331,17 @@ Result<Snapshot> Reader::read() {
   list(document, "rules", out_.rules, &Reader::rule);
   list(document, "nexthops", out_.nexthops, &Reader::nexthop);
   document.conf("conf_all", out_.conf_all);
+  document.conf("conf6_all", out_.conf6_all);
   if (const JsonValue* hidden = document.field("hidden")) {
     const JsonPath at = document.path("hidden");
     JsonObject in(*hidden, at, problem_);
     in.optional_flag("custom_rules_v4", out_.hidden.custom_rules_v4);
     in.optional_flag("custom_local_routes_v4", out_.hidden.custom_local_routes_v4);
+    in.optional_flag("custom_rules_v6", out_.hidden.custom_rules_v6);
     in.finish();
+  }
+  if (document.field("address_labels") != nullptr) {
+    list(document, "address_labels", out_.address_labels.emplace(), &Reader::address_label);
   }
   if (document.field("groups") != nullptr) {
     list(document, "groups", out_.groups.emplace(), &Reader::group);

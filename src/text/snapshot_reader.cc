@@ -201,12 +201,13 @@ void JsonObject::raw(std::string_view key, std::vector<RawAttribute>& out) {
   });
 }
 
-void JsonObject::conf(std::string_view key, ConfValues& out) {
+template <class Table, class Values>
+void JsonObject::conf_values(std::string_view key, const Table& table, Values& out) {
   const JsonValue* object = field(key);
   if (object == nullptr) return;
   const JsonPath here = path(key);
   JsonObject in(*object, here, *problem_);
-  for (const ConfInfo& about : conf_table()) {
+  for (const auto& about : table) {
     const JsonValue* value = in.field(about.name);
     if (value == nullptr) continue;
     const std::uint64_t limit = value->negative ? 0x80000000U : 0x7fffffffU;
@@ -218,6 +219,14 @@ void JsonObject::conf(std::string_view key, ConfValues& out) {
     out.set(about.conf, static_cast<std::int32_t>(value->negative ? -magnitude : magnitude));
   }
   in.finish();
+}
+
+void JsonObject::conf(std::string_view key, ConfValues& out) {
+  conf_values(key, conf_table(), out);
+}
+
+void JsonObject::conf(std::string_view key, Conf6Values& out) {
+  conf_values(key, conf6_table(), out);
 }
 
 }  // namespace retour

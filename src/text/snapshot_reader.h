@@ -78,6 +78,7 @@ class JsonObject {
   void family(std::string_view key, Family& out);
   void raw(std::string_view key, std::vector<RawAttribute>& out);
   void conf(std::string_view key, ConfValues& out);
+  void conf(std::string_view key, Conf6Values& out);
 
   /// Calls read(element, path) for each element of an array.
   template <class Read>
@@ -103,6 +104,8 @@ class JsonObject {
   std::optional<std::pair<std::uint64_t, std::uint64_t>> range_value(std::string_view key,
                                                                      std::uint64_t max);
   const JsonValue* string_field(std::string_view key);
+  template <class Table, class Values>
+  void conf_values(std::string_view key, const Table& table, Values& out);
 
   const JsonValue* value_;
   const JsonPath* path_;

@@ -2,6 +2,7 @@
 //
 // `sysctl -a` and rt_tables.
 #include <algorithm>
+#include <array>
 #include <charconv>
 
 #include "text/import_parts.h"
@@ -17,19 +18,36 @@ std::string_view trimmed(std::string_view text) {
 
 struct Key {
   std::string device;
-  Conf conf{};
+  std::optional<Conf> conf;
+  std::optional<Conf6> conf6;
 };
 
-// "eth0.rp_filter" or, written with slashes, "eth0/rp_filter". sysctl(8) swaps the two characters
-// in the dotted form, so a VLAN's eth0.100 reads "eth0/100.rp_filter" there.
-std::optional<Key> parse_key(std::string_view key, char separator) {
+// "net.ipv4.conf.eth0.rp_filter" or, with slashes, "net/ipv4/conf/eth0/rp_filter". sysctl(8) swaps
+// the two characters in the dotted form, so a VLAN's eth0.100 reads "eth0/100.rp_filter" there.
+constexpr std::array<std::string_view, 4> beginnings{"net.ipv4.conf.", "net/ipv4/conf/",
+                                                     "net.ipv6.conf.", "net/ipv6/conf/"};
+
+bool is_conf(std::string_view line) {
+  return std::ranges::any_of(beginnings, [line](auto each) { return line.starts_with(each); });
+}
+
+/// REQUIRES: is_conf(key)
+std::optional<Key> parse_key(std::string_view key) {
+  const bool v6 = key[7] == '6';
+  const char separator = key[3];
+  key.remove_prefix(beginnings[0].size());
   const auto end = key.rfind(separator);
   if (end == std::string_view::npos || end == 0) return std::nullopt;
-  const auto conf = conf_by_name(key.substr(end + 1));
-  if (!conf) return std::nullopt;
-  std::string device(key.substr(0, end));
-  if (separator == '.') std::ranges::replace(device, '/', '.');
-  return Key{.device = std::move(device), .conf = *conf};
+  Key parsed;
+  if (v6) {
+    parsed.conf6 = conf6_by_name(key.substr(end + 1));
+  } else {
+    parsed.conf = conf_by_name(key.substr(end + 1));
+  }
+  if (!parsed.conf && !parsed.conf6) return std::nullopt;
+  parsed.device = key.substr(0, end);
+  if (separator == '.') std::ranges::replace(parsed.device, '/', '.');
+  return parsed;
 }
 
 std::optional<std::int32_t> parse_value(std::string_view text) {
@@ -40,13 +58,13 @@ std::optional<std::int32_t> parse_value(std::string_view text) {
   return value;
 }
 
-ConfValues& values_of(std::vector<ImportedConf>& scopes, const std::string& device) {
+ImportedConf& scope_of(std::vector<ImportedConf>& scopes, const std::string& device) {
   // sysctl(8) sorts, so the scope is nearly always the last one.
-  if (!scopes.empty() && scopes.back().device == device) return scopes.back().values;
+  if (!scopes.empty() && scopes.back().device == device) return scopes.back();
   const auto it = std::ranges::find(scopes, device, &ImportedConf::device);
-  if (it != scopes.end()) return it->values;
-  scopes.push_back({.device = device, .values = {}});
-  return scopes.back().values;
+  if (it != scopes.end()) return *it;
+  scopes.push_back({.device = device, .values = {}, .values6 = {}});
+  return scopes.back();
 }
 
 template <class Take>
@@ -67,18 +85,18 @@ Result<std::vector<ImportedConf>> read_sysctl(const NamedText& from) {
   std::vector<ImportedConf> scopes;
   auto error =
       each_line(from, [&](std::string_view line, const Where& where) -> std::optional<Error> {
-        const bool dotted = line.starts_with("net.ipv4.conf.");
-        if (!dotted && !line.starts_with("net/ipv4/conf/")) return std::nullopt;
+        if (!is_conf(line)) return std::nullopt;
         const auto equals = line.find('=');
         if (equals == std::string_view::npos) return parse_error(where, line, "KEY = VALUE");
         const std::string_view name = trimmed(line.substr(0, equals));
-        const auto key =
-            name.size() < 14 ? std::nullopt : parse_key(name.substr(14), dotted ? '.' : '/');
+        const auto key = is_conf(name) ? parse_key(name) : std::nullopt;
         if (!key || key->device == "default") return std::nullopt;
         const std::string_view text = trimmed(line.substr(equals + 1));
         const auto value = parse_value(text);
         if (!value) return parse_error(where, text, "a number after `=`");
-        values_of(scopes, key->device).set(key->conf, *value);
+        ImportedConf& scope = scope_of(scopes, key->device);
+        if (key->conf) scope.values.set(*key->conf, *value);
+        if (key->conf6) scope.values6.set(*key->conf6, *value);
         return std::nullopt;
       });
   if (error) return fail(std::move(*error));
