@@ -129,6 +129,7 @@ std::optional<Where> place_of(const Contradiction& contradiction, const Snapshot
       if (!given) return std::nullopt;
       return last(*given, [&](const ImportedRule& each) { return each.rule == rule; });
     }
+    case Part::groups:  // no text tells them
     case Part::segments:
       break;
   }
