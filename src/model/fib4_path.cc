@@ -61,7 +61,8 @@ std::vector<std::optional<Ip>> Fib4::sources(const NextHop& leg, const Route& ro
   const auto add = [&found](const std::optional<Ip>& source) {
     if (std::ranges::find(found, source) == found.end()) found.push_back(source);
   };
-  const Scope own = leg.gateway ? scope_link : scope_host;
+  // nh_create_ipv4(): one wider than what the object itself reaches.
+  const Scope own = (leg.gateway ? scope_link : scope_host) - 1;
   if (by_sysctl) add(leg_source(leg, route.scope, false));
   if (route.nexthop_id != 0) add(leg_source(leg, own, by_sysctl));
   if (route.nexthop_id != 0 && by_sysctl) add(leg_source(leg, own, false));

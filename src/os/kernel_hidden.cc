@@ -65,16 +65,16 @@ std::optional<bool> custom_rules_v6(NetlinkSocket& socket, const Snapshot& snaps
       continue;
     }
     int tries = 8;  // one may be of no use just now
-    std::optional<bool> custom;
     for (const Route& route : snapshot.routes) {
       if (route.family() != Family::v6 || route.table != id) continue;
       if (route.dst.address.is_multicast() || route.src) continue;
       const auto reply = ask(socket, route.dst.address);
       if (!reply || tries-- == 0) break;
-      custom = reply->errnum != 0 || reply->table != id;
-      if (!*custom) break;
+      // A table that nobody asks says nothing; an error of another kind is a route's of its own.
+      if (reply->errnum == ENETUNREACH) return true;
+      if (reply->errnum != 0 || reply->table == id) return false;
     }
-    return custom;
+    return std::nullopt;
   }
   return std::nullopt;
 }

@@ -88,14 +88,13 @@ Result<bool> dump_nexthops(NetlinkSocket& socket, std::vector<NextHopObject>& ne
   return whole;
 }
 
-/// Kernels before 6.15 do not tell; one that does names 224.0.0.1 on any link that is up.
 Result<bool> dump_groups(NetlinkSocket& socket, std::optional<std::vector<Membership>>& groups) {
   NetlinkRequest request(RTM_GETMULTICAST, 0);
   request.extra<ifaddrmsg>().ifa_family = kernel_family(Family::v4);
   std::vector<Membership> joined;
   const auto whole = dump(socket, request, "read multicast groups", decode_group, joined);
   if (!whole) return true;
-  if (!joined.empty()) groups = std::move(joined);
+  groups = std::move(joined);
   return whole;
 }
 
@@ -223,6 +222,8 @@ void NetlinkKernel::read_rest(Snapshot& into) {
     into.kernel = host.release;
   }
   into.source = "netlink";
+  // Kernels before 6.15 do not tell the groups of IPv4, and answer with those of IPv6.
+  if (into.release() < Release{6, 15}) into.groups.reset();
   const TableNamesRead& names = names_.read();
   into.table_names = names.names;
   into.notes.insert(into.notes.end(), names.notes.begin(), names.notes.end());

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "differential/pool.h"
 
 namespace retour::differential {
@@ -105,7 +107,6 @@ void Generator::addresses() {
     if (!first) bring_up(nic.peer);
   }
   if (chance(4)) multicast_groups();
-  if (!v4() && chance(10)) labels();
 }
 
 void Generator::address(const std::string& device) {
@@ -140,12 +141,6 @@ void Generator::address(const std::string& device) {
   ip(std::move(line));
 }
 
-void Generator::labels() {
-  for (auto more = random_.within(1, 3); more > 0; --more) {
-    ip(fmt::format("addrlabel add prefix {} label {}", some_prefix().str(), random_.within(0, 99)));
-  }
-}
-
 void Generator::multicast_groups() {
   const std::string group = v4() ? "239.1.1.1/32" : "ff05::1/128";
   ip(fmt::format("addr add {} dev {} autojoin", group, nic()));
@@ -160,6 +155,24 @@ void Generator::neighbors() {
     ip(fmt::format("neigh add {} lladdr 02:00:00:00:00:{:02x} dev {} nud {}",
                    neighbor_on(device).str(), random_.below(200), device, state));
   }
+}
+
+// IPv4 settles when a route is added whether its gateway is this host itself, and keeps the source
+// of each leg of a multipath route: with addresses that come and go later the kernel answers by
+// what it remembers, and no dump tells. The model takes the host to be as it always was.
+bool Generator::remembers_addresses() const {
+  if (!v4()) return false;
+  return std::ranges::any_of(script_, [&](const Line& line) {
+    if (!line.text.starts_with("route ")) return false;
+    if (line.text.find(" nexthop ") != std::string::npos) return true;
+    const auto via = line.text.find(" via ");
+    if (via == std::string::npos) return false;
+    const auto gateway = line.text.substr(via + 5, line.text.find(' ', via + 5) - via - 5);
+    return std::ranges::any_of(script_, [&](const Line& other) {
+      return other.text.starts_with("addr add " + gateway + "/") ||
+             other.text.starts_with("addr add " + gateway + " ");
+    });
+  });
 }
 
 void Generator::events() {
@@ -186,13 +199,13 @@ void Generator::events() {
         break;
       case 4:
       case 5:
-        if (!added_addresses_.empty()) ip(random_.of(added_addresses_));
+        if (!added_addresses_.empty() && !remembers_addresses()) ip(random_.of(added_addresses_));
         break;
       case 6:
         if (!added_routes_.empty()) ip(random_.of(added_routes_));
         break;
       case 7:
-        address(nic.name);
+        if (!remembers_addresses()) address(nic.name);
         break;
       case 8:
         script_.push_back(

@@ -43,9 +43,9 @@ class Generator {
   void addresses();
   void address(const std::string& device);
   void multicast_groups();
-  void labels();  ///< of RFC 6724
   void neighbors();
   void events();
+  [[nodiscard]] bool remembers_addresses() const;
   [[nodiscard]] const std::string& nic();
   [[nodiscard]] const std::string& device();  ///< a NIC, or now and then lo
   [[nodiscard]] Ip own_address();
