@@ -69,38 +69,19 @@ class Differences {
   std::string text_;
 };
 
-/// One way that the kernel may take.
-struct Choice {
-  IfIndex link{};
-  std::optional<Ip> gateway;
-  std::optional<Ip> source;
-  std::optional<std::uint32_t> route;
-};
-
-template <class L>
-std::vector<Choice> choices_of(const L& lookup) {
-  std::vector<Choice> choices;
-  if constexpr (requires { lookup.candidates.front().link; }) {
-    for (const auto& way : lookup.candidates) {
-      choices.push_back({way.link, way.gateway, way.source, way.route});
-    }
-  } else {
-    for (const auto& link : lookup.candidates) {
-      choices.push_back({link, lookup.gateway, lookup.source, lookup.route});
-    }
-  }
+/// Every way that the kernel may take.
+std::vector<Way> ways_of(const Lookup& lookup) {
   // What is delivered to this host has no way to choose, whatever its route named.
-  if (choices.empty() || choices.front().link != lookup.link) {
-    choices.clear();
-    choices.push_back({lookup.link, lookup.gateway, lookup.source, lookup.route});
+  if (lookup.candidates.empty() || lookup.candidates.front().link != lookup.link) {
+    return {{lookup.link, lookup.gateway, lookup.source, lookup.route}};
   }
-  return choices;
+  return lookup.candidates;
 }
 
 /// What rtm_type is when the kernel takes this way.
-RouteType type_of(const Snapshot& snapshot, const Lookup& lookup, const Choice& choice) {
+RouteType type_of(const Snapshot& snapshot, const Lookup& lookup, const Way& way) {
   // IPv6 names the type of the route as it stands, and sends by most of them alike.
-  if (choice.route && !lookup.flow.dst.is_v4()) return snapshot.routes[*choice.route].type;
+  if (way.route && !lookup.flow.dst.is_v4()) return snapshot.routes[*way.route].type;
   switch (lookup.verdict) {
     case Verdict::local:
       return RouteType::local;
@@ -110,16 +91,16 @@ RouteType type_of(const Snapshot& snapshot, const Lookup& lookup, const Choice& 
       return RouteType::multicast;
     default:
       // An anycast route sends as a unicast one does; the kernel keeps its name.
-      return choice.route && snapshot.routes[*choice.route].type == RouteType::anycast
+      return way.route && snapshot.routes[*way.route].type == RouteType::anycast
                  ? RouteType::anycast
                  : RouteType::unicast;
   }
 }
 
 /// Ways of IPv6 may differ in the table.
-TableId table_of(const Snapshot& snapshot, const Lookup& lookup, const Choice& choice) {
-  const bool by_route = choice.route && !lookup.flow.dst.is_v4();
-  return by_route ? snapshot.routes[*choice.route].table : lookup.table;
+TableId table_of(const Snapshot& snapshot, const Lookup& lookup, const Way& way) {
+  const bool by_route = way.route && !lookup.flow.dst.is_v4();
+  return by_route ? snapshot.routes[*way.route].table : lookup.table;
 }
 
 /// IPv6 asks its multicast routing about these and, as there is none, says EMSGSIZE.
@@ -148,9 +129,9 @@ std::vector<std::uint32_t> objects_of(const Snapshot& snapshot, const Route& rou
 
 /// IPv6 keeps what it made of one route beside its nexthop object and gives it to others that use
 /// the object: the answer then names the table, the type and the metric of that one.
-bool names_a_sharer(const Snapshot& snapshot, const Choice& choice, const Answer& answer) {
-  if (!choice.route || snapshot.routes[*choice.route].family() == Family::v4) return false;
-  const auto ids = objects_of(snapshot, snapshot.routes[*choice.route]);
+bool names_a_sharer(const Snapshot& snapshot, const Way& way, const Answer& answer) {
+  if (!way.route || snapshot.routes[*way.route].family() == Family::v4) return false;
+  const auto ids = objects_of(snapshot, snapshot.routes[*way.route]);
   if (ids.empty()) return false;
   return std::ranges::any_of(snapshot.routes, [&](const Route& other) {
     if (other.nexthop_id == 0 || other.family() != Family::v6) return false;
@@ -162,25 +143,24 @@ bool names_a_sharer(const Snapshot& snapshot, const Choice& choice, const Answer
   });
 }
 
-std::string difference(const Snapshot& snapshot, const Lookup& lookup, const Choice& choice,
+std::string difference(const Snapshot& snapshot, const Lookup& lookup, const Way& way,
                        const Answer& answer) {
   const Flow& flow = lookup.flow;
   Differences differences;
-  const bool shared = names_a_sharer(snapshot, choice, answer);
+  const bool shared = names_a_sharer(snapshot, way, answer);
   if (!shared) {
-    differences.compare("type", type_name(type_of(snapshot, lookup, choice)),
-                        type_name(answer.type));
-    differences.compare("table", table_of(snapshot, lookup, choice).value, answer.table.value);
+    differences.compare("type", type_name(type_of(snapshot, lookup, way)), type_name(answer.type));
+    differences.compare("table", table_of(snapshot, lookup, way).value, answer.table.value);
   }
-  differences.compare("device", snapshot.link_name(choice.link), snapshot.link_name(answer.link));
-  differences.compare("gateway", words(choice.gateway), words(answer.gateway));
+  differences.compare("device", snapshot.link_name(way.link), snapshot.link_name(answer.link));
+  differences.compare("gateway", words(way.gateway), words(answer.gateway));
   if (!flow.iif) {
-    const bool chosen = choice.source && !choice.source->is_unspecified();
-    differences.compare("source", words(chosen ? choice.source : std::nullopt),
+    const bool chosen = way.source && !way.source->is_unspecified();
+    differences.compare("source", words(chosen ? way.source : std::nullopt),
                         words(source_of(flow, answer)));
   }
-  if (answer.metric && choice.route && !shared) {
-    differences.compare("metric", snapshot.routes[*choice.route].metric, *answer.metric);
+  if (answer.metric && way.route && !shared) {
+    differences.compare("metric", snapshot.routes[*way.route].metric, *answer.metric);
   }
   return differences.text();
 }
@@ -220,14 +200,14 @@ std::string difference(const Snapshot& snapshot, const Lookup& lookup, const Rou
 
 /// The shortest of the differences to each way; one that does not differ ends the search.
 template <class Compare>
-std::string least(const std::vector<Choice>& choices, Compare compare) {
+std::string least(const std::vector<Way>& ways, Compare compare) {
   std::optional<std::string> least;
-  for (const Choice& choice : choices) {
-    std::string differs = compare(choice);
+  for (const Way& way : ways) {
+    std::string differs = compare(way);
     if (differs.empty()) return {};
     if (!least || differs.size() < least->size()) least = std::move(differs);
   }
-  if (choices.size() > 1) *least += fmt::format(" (nearest of {} candidates)", choices.size());
+  if (ways.size() > 1) *least += fmt::format(" (nearest of {} candidates)", ways.size());
   return *least;
 }
 
@@ -259,17 +239,17 @@ std::string difference(const Snapshot& snapshot, const Lookup& lookup, const Ans
     return fmt::format("error: {} ({}), the kernel says {}", error_name(lookup.errnum),
                        name(lookup.verdict), kernels);
   }
-  return least(choices_of(lookup),
-               [&](const Choice& choice) { return difference(snapshot, lookup, choice, answer); });
+  return least(ways_of(lookup),
+               [&](const Way& way) { return difference(snapshot, lookup, way, answer); });
 }
 
 std::string difference(const Snapshot& snapshot, const Lookup& lookup,
                        const std::optional<Route>& matched) {
-  return least(choices_of(lookup), [&](const Choice& choice) -> std::string {
-    const bool ours = lookup.ok() && choice.route && lookup.table.value != 0;
+  return least(ways_of(lookup), [&](const Way& way) -> std::string {
+    const bool ours = lookup.ok() && way.route && lookup.table.value != 0;
     if (!ours && !matched) return {};
     if (!ours) return fmt::format("matched: nothing, the kernel says {}", matched->dst.str());
-    const Route& route = snapshot.routes[*choice.route];
+    const Route& route = snapshot.routes[*way.route];
     if (!matched && lookup.or_errnum != 0) return {};
     if (!matched && received_multicast6(snapshot, lookup)) return {};
     // Of those that share a nexthop object any may be named.

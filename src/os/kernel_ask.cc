@@ -74,7 +74,7 @@ Result<void> ask_all(NetlinkSocket& socket, std::span<const Flow> flows, std::ui
       const std::uint32_t here = some[i].dst.is_v4() ? flags | RTM_F_LOOKUP_TABLE : flags;
       used += encode(some[i], here, first + static_cast<std::uint32_t>(i), room.data() + used);
     }
-    const auto asked =
+    auto asked =
         socket.ask_batch(Bytes(room).first(used), first, some.size(),
                          [&](std::size_t position, int errnum, const NetlinkMessage& message) {
                            return heard(begin + position, errnum, message);
