@@ -130,6 +130,7 @@ class Fib4 {
   bool merge_{};
   bool custom_local_routes_{};
   bool realms_{};
+  bool host_scoped_{};  ///< a route of scope host that is not local: gateways may hang on it
   std::unordered_map<std::uint32_t, std::vector<IfIndex>> owners_;  ///< address → links
   std::unordered_set<IfIndex> addressed_;                           ///< links with an IPv4 address
 };

@@ -76,7 +76,7 @@ void Fib4::add_ways(const NextHop& leg, const Route& route, const Flow& flow,
   const GatewayUse use = gateway_use(leg, route);
   const auto index = static_cast<std::uint32_t>(&route - snapshot_.routes.data());
   for (const auto& source : sources(leg, route, flow)) {
-    for (const bool gateway : {false, true}) {
+    for (const bool gateway : {true, false}) {
       if (use == (gateway ? GatewayUse::never : GatewayUse::always)) continue;
       const Way way{leg.link, gateway ? leg.gateway : std::nullopt, source, index};
       if (std::ranges::find(ways, way) == ways.end()) ways.push_back(way);
@@ -105,9 +105,12 @@ Fib4::GatewayUse Fib4::gateway_use(const NextHop& leg, const Route& route) const
     }
   }
   const Decision decision = decide(flow);
-  const bool elsewhere = decision.leg != nullptr && decision.route->scope != scope_link;
-  const bool local = address_type(*leg.gateway) == RouteType::local;
-  return elsewhere || local ? GatewayUse::either : GatewayUse::always;
+  if (address_type(*leg.gateway) == RouteType::local) return GatewayUse::either;
+  if (decision.leg != nullptr) {
+    return decision.route->scope == scope_link ? GatewayUse::always : GatewayUse::either;
+  }
+  // Nothing leads there any more. What did was a route of scope link, but on hosts of an odd kind.
+  return host_scoped_ || leg.link == loopback_index ? GatewayUse::either : GatewayUse::always;
 }
 
 // fib_select_multipath(), nexthop_select_path(). The hash seed is random, so the answer is a set;
@@ -131,7 +134,9 @@ std::vector<Way> Fib4::multipath(const Lookup& lookup, const Decision& decision)
     std::ranges::copy_if(legs, std::back_inserter(own), [&](const NextHop* leg) {
       return leg_source(*leg, decision.route->scope, localnet(leg->link)) == lookup.flow.src;
     });
-    if (!own.empty()) legs = std::move(own);
+    // One without carrier may be passed over, see above; then the others are as good as ever.
+    const bool sure = std::ranges::any_of(own, [](const NextHop* leg) { return !leg->linkdown(); });
+    if (sure) legs = std::move(own);
   }
   if (legs.empty()) legs.push_back(decision.leg);
   std::vector<Way> ways;
