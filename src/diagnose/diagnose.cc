@@ -7,13 +7,12 @@
 #include <set>
 
 #include "diagnose/checks/checks.h"
+#include "diagnose/gates.h"
 #include "model/fib.h"
 
 namespace retour {
 
 namespace {
-
-constexpr std::array gates{Conf::rp_filter, Conf::arp_ignore, Conf::arp_filter};
 
 /// Tables that some rule looks up; what stands in others decides nothing.
 bool consulted(const Snapshot& now, TableId table) {
@@ -53,42 +52,6 @@ std::optional<Ip> generic_peer(const Snapshot& now, const Prefix& network) {
   return second_best;
 }
 
-bool gates_known(const Snapshot& now, const SharedSubnet& subnet) {
-  return std::ranges::all_of(subnet.members, [&](const auto& member) {
-    const Link* link = now.link(member.link);
-    return std::ranges::all_of(gates, [&](Conf gate) {
-      return link != nullptr && effective(now.conf_all, link->conf, gate).known;
-    });
-  });
-}
-
-/// The host if every gate that nobody told us had this value.
-Snapshot assume(Snapshot host, const GateOutcome& given) {
-  const auto fill = [&](Conf gate, std::int32_t value) {
-    // A missing `all` can settle every link at once; else each silent link takes the value.
-    const bool all_missing = !host.conf_all.get(gate);
-    if (all_missing) host.conf_all.set(gate, value);
-    for (Link& link : host.links) {
-      if (!link.conf.get(gate)) link.conf.set(gate, all_missing ? 0 : value);
-    }
-  };
-  fill(Conf::rp_filter, given.rp_filter);
-  fill(Conf::arp_ignore, given.arp_ignore);
-  fill(Conf::arp_filter, given.arp_filter);
-  return host;
-}
-
-struct Question {
-  const SharedSubnet* subnet{};
-  const SharedSubnet::Member* member{};
-  Ip peer{};
-};
-
-RoundTrip ask(const Snapshot& host, const Fib& fib, const Question& question) {
-  return round_trip(host, fib, question.member->address, question.member->link, question.peer,
-                    question.subnet->segments);
-}
-
 std::vector<Question> questions(const Snapshot& now, const std::vector<SharedSubnet>& subnets,
                                 const Policy& policy) {
   std::map<Prefix, std::optional<Ip>> generic;
@@ -103,58 +66,22 @@ std::vector<Question> questions(const Snapshot& now, const std::vector<SharedSub
     std::set<Prefix> prefixes;
     for (const auto& member : subnet.members) prefixes.insert(member.subnet);
     for (const auto& member : subnet.members) {
-      for (const Ip& peer : named) all.push_back({&subnet, &member, peer});
+      const auto add = [&](const Ip& peer) {
+        all.push_back({member.address, member.link, peer, &subnet.segments});
+      };
+      std::ranges::for_each(named, add);
       if (!policy.peers.empty()) continue;
       // Where prefixes overlap, one peer in each that this address takes for its own wire.
       for (const Prefix& prefix : prefixes) {
         if (!member.subnet.contains(prefix)) continue;
         auto [it, fresh] = generic.try_emplace(prefix);
         if (fresh) it->second = generic_peer(now, prefix);
-        if (it->second) all.push_back({&subnet, &member, *it->second});
+        if (it->second) add(*it->second);
       }
     }
   }
   return all;
 }
-
-/// Where gates are unknown: every combination of them, and the verdict of the assumed one.
-void ask_every_gate(const Snapshot& now, const std::vector<Question>& open,
-                    const std::vector<std::size_t>& places, std::vector<RoundTrip>& trips) {
-  const GateOutcome assumed{1, 1, 0, {}, {}};
-  const Snapshot base = assume(now, assumed);
-  const Fib base_fib(base);
-  for (std::size_t i = 0; i < open.size(); ++i) {
-    trips[places[i]] = ask(base, base_fib, open[i]);
-    trips[places[i]].gates_known = false;
-  }
-  // rp_filter 2 behaves as 0 here and is asked last, for hosts on which 0 cannot be.
-  for (int bits = 0; bits < 12; ++bits) {
-    const GateOutcome given{bits >> 2, (bits >> 1) & 1, bits & 1, {}, {}};
-    const Snapshot host = assume(now, given);
-    const Fib fib(host);
-    for (std::size_t i = 0; i < open.size(); ++i) {
-      const RoundTrip trip = ask(host, fib, open[i]);
-      GateOutcome outcome = given;
-      // A gate that is known after all shows its real value, not the assumed one.
-      outcome.rp_filter = fib.conf(trip.link, Conf::rp_filter).value;
-      outcome.arp_ignore = fib.conf(trip.link, Conf::arp_ignore).value;
-      outcome.arp_filter = fib.conf(trip.link, Conf::arp_filter).value;
-      outcome.verdict = trip.verdict;
-      outcome.cause = trip.cause;
-      auto& outcomes = trips[places[i]].outcomes;
-      const bool known = std::ranges::any_of(outcomes, [&](const GateOutcome& o) {
-        const bool loose = outcome.rp_filter == 2 && o.rp_filter == 0;
-        return (loose || o.rp_filter == outcome.rp_filter) && o.arp_ignore == outcome.arp_ignore &&
-               o.arp_filter == outcome.arp_filter;
-      });
-      if (!known) outcomes.push_back(outcome);
-    }
-  }
-}
-
-}  // namespace
-
-namespace {
 
 /// Subnets of equal or overlapping prefixes, each under its shortest.
 std::vector<SharedSubnet> by_overlap(const Snapshot& now) {
@@ -232,6 +159,12 @@ std::vector<SharedSubnet> shared_subnets(const Snapshot& now, SegmentsFrom from)
   return shared;
 }
 
+std::string_view name(Severity severity) {
+  static constexpr std::array<std::string_view, 3> names{"error", "warning", "info"};
+  static_assert(names.size() == static_cast<std::size_t>(Severity::info) + 1);
+  return names[static_cast<std::size_t>(severity)];
+}
+
 bool Diagnosis::healthy() const {
   return std::ranges::none_of(findings,
                               [](const Finding& f) { return f.severity == Severity::error; });
@@ -243,19 +176,26 @@ Diagnosis diagnose(const Snapshot& now, const Policy& policy) {
   const std::vector<Question> all = questions(now, diagnosis.subnets, policy);
   diagnosis.round_trips.resize(all.size());
   const Fib fib(now);
-  std::map<const SharedSubnet*, bool> known;
-  for (const SharedSubnet& subnet : diagnosis.subnets) known[&subnet] = gates_known(now, subnet);
+  std::map<const std::vector<Segment>*, bool> known;
+  for (const SharedSubnet& subnet : diagnosis.subnets) {
+    known[&subnet.segments] = gates_known(now, links_of(subnet));
+  }
   std::vector<Question> open;
   std::vector<std::size_t> places;
   for (std::size_t i = 0; i < all.size(); ++i) {
-    if (known[all[i].subnet]) {
+    if (known[all[i].segments]) {
       diagnosis.round_trips[i] = ask(now, fib, all[i]);
     } else {
       open.push_back(all[i]);
       places.push_back(i);
     }
   }
-  if (!open.empty()) ask_every_gate(now, open, places, diagnosis.round_trips);
+  if (!open.empty()) {
+    std::vector<RoundTrip> trips = ask_every_gate(now, open);
+    for (std::size_t i = 0; i < open.size(); ++i) {
+      diagnosis.round_trips[places[i]] = std::move(trips[i]);
+    }
+  }
 
   const CheckInput input{now, diagnosis.subnets, diagnosis.round_trips};
   check_doors(input, diagnosis.findings);

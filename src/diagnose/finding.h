@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "model/round_trip.h"
@@ -15,6 +16,8 @@
 namespace retour {
 
 enum class Severity : std::uint8_t { error, warning, info };
+
+[[nodiscard]] std::string_view name(Severity severity);  ///< "error", …
 
 struct Finding {
   std::string code;  ///< "lost-rp-filter"

@@ -11,17 +11,17 @@
 
 namespace retour {
 
-namespace {
-
 std::string_view selector_name(Selector selector) {
-  static constexpr std::array<std::string_view, 14> names{
-      "",     "iif", "oif", "fwmark", "tun_id",  "l3mdev", "uidrange",
-      "from", "to",  "tos", "dscp",   "ipproto", "sport",  "dport"};
-  const auto index = static_cast<std::size_t>(selector);
-  return index < names.size() ? names[index] : "not";
+  static constexpr std::array<std::string_view, 16> names{
+      "",   "iif", "oif",  "fwmark",  "tun_id", "l3mdev", "uidrange",  "from",
+      "to", "tos", "dscp", "ipproto", "sport",  "dport",  "flowlabel", "not"};
+  static_assert(names.size() == static_cast<std::size_t>(Selector::inverted) + 1);
+  return names[static_cast<std::size_t>(selector)];
 }
 
-}  // namespace
+std::string link_label(const Snapshot& host, IfIndex link) {
+  return printable(host.link_name(link));
+}
 
 std::string table_label(const Snapshot& host, TableId table) {
   return printable(table_word(table, &host));
@@ -31,7 +31,9 @@ std::string rule_line(const Snapshot& host, const Rule& rule) {
   return printable(rule_words(rule, &host));
 }
 
-std::string route_line(const Snapshot& host, const Route& route) {
+namespace {
+
+std::string route_words(const Snapshot& host, const Route& route, bool whole) {
   std::string text;
   if (route.type != RouteType::unicast) {
     text += std::string(name_of(route_type_words(), static_cast<std::uint32_t>(route.type))
@@ -44,10 +46,20 @@ std::string route_line(const Snapshot& host, const Route& route) {
     if (leg.gateway) text += " via " + leg.gateway->str();
     if (leg.link.value != 0) text += " dev " + printable(host.link_name(leg.link));
   }
-  if (route.prefsrc) text += " src " + route.prefsrc->str();
+  if (route.prefsrc && whole) text += " src " + route.prefsrc->str();
   if (route.tos != 0) text += fmt::format(" tos {:#x}", route.tos);
   if (route.metric != 0) text += fmt::format(" metric {}", route.metric);
   return text;
+}
+
+}  // namespace
+
+std::string route_line(const Snapshot& host, const Route& route) {
+  return route_words(host, route, true);
+}
+
+std::string route_short(const Snapshot& host, const Route& route) {
+  return route_words(host, route, false);
 }
 
 std::string step_line(const Snapshot& host, const Lookup& lookup, const Step& step) {

@@ -15,30 +15,10 @@ namespace retour {
 
 namespace {
 
-std::string link_label(const Snapshot& host, IfIndex link) {
-  return printable(host.link_name(link));
-}
-
-Ink ink_of(DoorVerdict verdict) {
-  switch (verdict) {
-    case DoorVerdict::same_door:
-      return Ink::green;
-    case DoorVerdict::wrong_door:
-      return Ink::yellow;
-    case DoorVerdict::lost:
-      return Ink::red;
-  }
-  return Ink::plain;
-}
-
 Ink ink_of(Severity severity) {
   return severity == Severity::error     ? Ink::red
          : severity == Severity::warning ? Ink::yellow
                                          : Ink::dim;
-}
-
-std::string_view severity_name(Severity severity) {
-  return severity == Severity::error ? "error" : severity == Severity::warning ? "warning" : "info";
 }
 
 std::string arrival(const Snapshot& host, const RoundTrip& trip) {
@@ -187,6 +167,18 @@ bool concerns(const Finding& finding, const DiagnosisView& view) {
 
 }  // namespace
 
+Ink ink_of(DoorVerdict verdict) {
+  switch (verdict) {
+    case DoorVerdict::same_door:
+      return Ink::green;
+    case DoorVerdict::wrong_door:
+      return Ink::yellow;
+    case DoorVerdict::lost:
+      return Ink::red;
+  }
+  return Ink::plain;
+}
+
 std::string subnet_line(const SharedSubnet& subnet) {
   std::set<IfIndex> links;
   for (const auto& member : subnet.members) links.insert(member.link);
@@ -272,8 +264,7 @@ std::string render(const Snapshot& host, const Diagnosis& diagnosis, const Diagn
       ++hidden;
       continue;
     }
-    out += fmt::format("\n{} {}\n",
-                       style.paint(ink_of(finding.severity), severity_name(finding.severity)),
+    out += fmt::format("\n{} {}\n", style.paint(ink_of(finding.severity), name(finding.severity)),
                        style.paint(Ink::bold, finding.code));
     out += "  " + wrap(printable(finding.message), 2) + "\n";
     if (finding.evidence) out += evidence(host, diagnosis.round_trips[*finding.evidence], style);

@@ -25,6 +25,8 @@ struct DiagnosisView {
 [[nodiscard]] std::string render_doors(const Snapshot& host, const Diagnosis& diagnosis,
                                        const DiagnosisView& view, const Style& style);
 
+[[nodiscard]] Ink ink_of(DoorVerdict verdict);
+
 /// The rules tried for one lookup, one a line; runs of rules that did not match are counted.
 [[nodiscard]] std::string render_steps(const Snapshot& host, const Lookup& lookup,
                                        std::size_t indent);

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "text/printable.h"
+#include "text/render_diagnosis.h"
 #include "text/render_report.h"
 
 namespace retour {
@@ -18,12 +19,6 @@ std::string seen_text(const Snapshot& host, const std::vector<IfIndex>& links) {
   std::string text = printable(host.link_name(links.front()));
   if (links.size() > 1) text += fmt::format(" +{}", links.size() - 1);
   return text;
-}
-
-Ink ink_of(DoorVerdict verdict) {
-  return verdict == DoorVerdict::same_door    ? Ink::green
-         : verdict == DoorVerdict::wrong_door ? Ink::yellow
-                                              : Ink::red;
 }
 
 std::vector<Ip> in_order(const std::vector<Proof>& proofs, Ip ProbePair::*which) {

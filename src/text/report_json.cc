@@ -30,24 +30,6 @@ Json links_json(const Snapshot& host, const std::vector<IfIndex>& links) {
 
 Json ip_json(const std::optional<Ip>& ip) { return ip ? Json(ip->str()) : Json(nullptr); }
 
-std::string_view outcome_name(RuleOutcome outcome) {
-  switch (outcome) {
-    case RuleOutcome::no_match:
-      return "no-match";
-    case RuleOutcome::no_entry:
-      return "no-entry";
-    case RuleOutcome::suppressed:
-      return "suppressed";
-    case RuleOutcome::jumped:
-      return "jumped";
-    case RuleOutcome::passed:
-      return "passed";
-    case RuleOutcome::decided:
-      return "decided";
-  }
-  return "";
-}
-
 Json lookup_json(const Snapshot& host, const Lookup& lookup) {
   Json steps = Json::array();
   for (const Step& step : lookup.steps) {
@@ -115,15 +97,11 @@ Json round_trip_json(const Snapshot& host, const RoundTrip& trip) {
   return json;
 }
 
-std::string_view severity_name(Severity severity) {
-  return severity == Severity::error ? "error" : severity == Severity::warning ? "warning" : "info";
-}
-
 Json findings_json(const Snapshot& host, const Diagnosis& diagnosis) {
   Json list = Json::array();
   for (const Finding& finding : diagnosis.findings) {
     list.push_back({{"code", finding.code},
-                    {"severity", severity_name(finding.severity)},
+                    {"severity", name(finding.severity)},
                     {"link", link_json(host, finding.link)},
                     {"address", ip_json(finding.address)},
                     {"message", printable(finding.message)},
@@ -231,6 +209,28 @@ Json doors_json(const Snapshot& host, const DoorsSeen& doors) {
 }
 
 }  // namespace
+
+std::string_view outcome_name(RuleOutcome outcome) {
+  switch (outcome) {
+    case RuleOutcome::no_match:
+      return "no-match";
+    case RuleOutcome::no_entry:
+      return "no-entry";
+    case RuleOutcome::suppressed:
+      return "suppressed";
+    case RuleOutcome::jumped:
+      return "jumped";
+    case RuleOutcome::passed:
+      return "passed";
+    case RuleOutcome::decided:
+      return "decided";
+  }
+  return "";
+}
+
+std::string json_round_trip(const Snapshot& host, const RoundTrip& trip) {
+  return finish(round_trip_json(host, trip));
+}
 
 std::string json_report(const Snapshot& host, const Diagnosis& diagnosis) {
   Json trips = Json::array();

@@ -6,6 +6,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "diagnose/finding.h"
@@ -13,6 +14,11 @@
 #include "plan/plan.h"
 
 namespace retour {
+
+/// "no-match", "decided", …
+[[nodiscard]] std::string_view outcome_name(RuleOutcome outcome);
+/// The object that stands for it in a diagnosis.
+[[nodiscard]] std::string json_round_trip(const Snapshot& host, const RoundTrip& trip);
 
 [[nodiscard]] std::string json_report(const Snapshot& host, const Diagnosis& diagnosis);
 [[nodiscard]] std::string json_report(const Snapshot& host, const Plan& plan);
