@@ -5,12 +5,17 @@
 #include <array>
 
 #include "model/fib.h"
+#include "model/ndisc.h"
 
 namespace retour {
 
 namespace {
 
 constexpr std::uint8_t proto_icmp = 1;
+constexpr std::uint8_t proto_tcp = 6;
+constexpr std::uint8_t proto_icmp6 = 58;
+
+bool is_link_local(const Ip& ip) { return !ip.is_v4() && (ip.bits() >> 118U) == 0x3fa; }
 
 Flow reply_flow(const Ip& local, const Ip& peer, std::uint8_t ip_proto) {
   Flow flow;
@@ -37,30 +42,50 @@ std::optional<Ip> asker(const Snapshot& snapshot, const Ip& local, IfIndex link,
              address.subnet().contains(ip);
     });
   };
-  if (on_link(peer)) return peer;
+  if (on_link(peer) || is_link_local(peer)) return peer;
   for (const Route& route : snapshot.routes) {
     if (!route.dst.contains(peer)) continue;
     for (const NextHop& leg : route.next_hops) {
-      if (leg.link == link && leg.gateway && leg.gateway->is_v4() && on_link(*leg.gateway)) {
-        return leg.gateway;
-      }
+      if (leg.link != link || !leg.gateway) continue;
+      if (leg.gateway->family() != local.family()) continue;
+      if (on_link(*leg.gateway) || is_link_local(*leg.gateway)) return leg.gateway;
     }
   }
   return std::nullopt;
 }
 
-void ask_arp(RoundTrip& trip, const Fib& fib, const Ip& sender, const Segment& segment) {
-  std::vector<IfIndex> hearers{trip.link};
-  std::ranges::copy_if(segment, std::back_inserter(hearers),
-                       [&](IfIndex other) { return other != trip.link; });
+void ask_arp(RoundTrip& trip, const Fib& fib, const Ip& sender,
+             const std::vector<IfIndex>& hearers) {
   trip.arp = hear_arp(fib, {sender, trip.local}, hearers);
-  for (const ArpReception& heard : trip.arp) {
-    if (heard.answers) trip.arp_answered_by.push_back(heard.link);
-  }
   // arp_filter() routes from the asked address to the asker, without protocol or mark.
   trip.arp_lookup = trip.arp.front().silent_because == Cause::arp_filter
                         ? fib.output(reply_flow(trip.local, sender, 0))
                         : fib.v4().input(arp_flow(sender, trip.local, trip.link), true);
+}
+
+void ask_ndp(RoundTrip& trip, const Fib& fib, const Ip& sender,
+             const std::vector<IfIndex>& hearers) {
+  for (const NdiscReception& heard : hear_solicitation(fib, {sender, trip.local}, hearers)) {
+    trip.arp.push_back({heard.link, heard.answers, true, heard.proxy, heard.silent_because});
+  }
+  Flow solicitation = arp_flow(sender, solicited_node(trip.local), trip.link);
+  solicitation.ip_proto = proto_icmp6;
+  trip.arp_lookup = fib.input(solicitation);
+}
+
+/// Who on the wire answers for the address, the owner asked first.
+void ask_wire(RoundTrip& trip, const Fib& fib, const Ip& sender, const Segment& segment) {
+  std::vector<IfIndex> hearers{trip.link};
+  std::ranges::copy_if(segment, std::back_inserter(hearers),
+                       [&](IfIndex other) { return other != trip.link; });
+  if (trip.local.is_v4()) {
+    ask_arp(trip, fib, sender, hearers);
+  } else {
+    ask_ndp(trip, fib, sender, hearers);
+  }
+  for (const ArpReception& heard : trip.arp) {
+    if (heard.answers) trip.arp_answered_by.push_back(heard.link);
+  }
 }
 
 /// The segment that `link` is on; an empty one when it is on none of them.
@@ -100,13 +125,17 @@ RoundTrip round_trip(const Snapshot& snapshot, const Fib& fib, const Ip& local, 
   trip.local = local;
   trip.link = link;
   trip.peer = peer;
-  trip.reply = fib.output(reply_flow(local, peer, proto_icmp));
+  // An IPv6 echo reply is bound to the link that the request came by; what others send is not.
+  const std::uint8_t proto = local.is_v4() ? proto_icmp : proto_tcp;
+  Flow reply = reply_flow(local, peer, proto);
+  if (is_link_local(peer)) reply.oif = link;
+  trip.reply = fib.output(reply);
   const auto request_on = [&](IfIndex arrival) {
     Flow flow;
     flow.src = peer;
     flow.dst = local;
     flow.iif = arrival;
-    flow.ip_proto = proto_icmp;
+    flow.ip_proto = proto;
     return fib.input(flow);
   };
   trip.request = request_on(link);
@@ -115,7 +144,7 @@ RoundTrip round_trip(const Snapshot& snapshot, const Fib& fib, const Ip& local, 
     return trip;
   }
   if (const auto sender = asker(snapshot, local, link, peer)) {
-    ask_arp(trip, fib, *sender, segment);
+    ask_wire(trip, fib, *sender, segment);
     if (trip.arp_answered_by.empty()) {
       lose(trip, trip.arp.front().silent_because);
       return trip;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A request from a peer to one of our addresses and the reply to it, simulated door by door: who
-// answers ARP, where the request arrives, whether a gate drops it, by which link the reply leaves.
+// answers ARP (or, of IPv6, a neighbour solicitation), where the request arrives, whether a gate
+// drops it, by which link the reply leaves.
 #pragma once
 
 #include <cstdint>
@@ -51,9 +52,10 @@ struct RoundTrip {
   std::vector<GateOutcome> outcomes;
 };
 
-/// REQUIRES: `local` is an IPv4 address of `snapshot` on `link`. `segments` are the links of the
-/// address's subnet by broadcast domain, `link` in one of them; the peer is taken to be on that
-/// one.
+/// Of an echo and its reply; of IPv6, where those are bound to a link, of TCP.
+/// REQUIRES: `local` is an address of `snapshot` on `link`, `peer` of its family. `segments` are
+/// the links of the address's subnet by broadcast domain, `link` in one of them; the peer is taken
+/// to be on that one.
 [[nodiscard]] RoundTrip round_trip(const Snapshot& snapshot, const Fib& fib, const Ip& local,
                                    IfIndex link, const Ip& peer,
                                    const std::vector<Segment>& segments);
