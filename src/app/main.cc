@@ -52,6 +52,7 @@ int main(int argc, char** argv) {
   app.get_formatter()->column_width(27);
   add_status(app, options, run);
   add_diagnose(app, options, run);
+  add_explain(app, options, run);
   add_plan(app, options, run);
   add_apply(app, options, run);
   add_undo(app, options, run);

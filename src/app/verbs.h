@@ -19,6 +19,7 @@ using Run = std::function<int(const Console&)>;
 
 void add_status(CLI::App& app, Options& options, Run& run);
 void add_diagnose(CLI::App& app, Options& options, Run& run);
+void add_explain(CLI::App& app, Options& options, Run& run);
 void add_plan(CLI::App& app, Options& options, Run& run);
 void add_apply(CLI::App& app, Options& options, Run& run);
 void add_undo(CLI::App& app, Options& options, Run& run);
