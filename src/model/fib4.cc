@@ -50,6 +50,7 @@ void Fib4::compile_tables() {
     entries_[i] = {legs.legs,   static_cast<std::int16_t>(error),
                    route.tos,   route.scope,
                    legs.object, (route.flags & 1U) != 0 && legs.legs.empty()};
+    host_scoped_ = host_scoped_ || (route.scope == scope_host && route.type != RouteType::local);
     custom_local =
         custom_local || (route.type == RouteType::local && route.protocol != protocol_kernel);
     realms_ = realms_ || (!route.other.empty() && has_realms(route.other));
