@@ -213,8 +213,15 @@ Lookup Fib6::input(const Flow& flow) const {
   const bool forwards = snapshot_.conf6_all.get(Conf6::forwarding).value_or(0) != 0 ||
                         snapshot_.effective(iif, Conf6::force_forwarding).value != 0;
   if (!forwards) return drop(Verdict::no_forward, EHOSTUNREACH);
+  // What is of one link stays there: it is sent back where it came from, but no further.
   if (flow.src.is_unspecified() || flow.src.is_loopback() || is_link_local6(flow.src)) {
-    return drop(Verdict::martian);
+    const auto further = [iif](const Way& way) { return way.link != iif; };
+    if (std::erase_if(lookup.candidates, further) != 0) {
+      if (lookup.candidates.empty()) return drop(Verdict::martian);
+      lookup.or_errnum = EINVAL;
+    }
+    lookup.link = lookup.candidates.front().link;
+    lookup.gateway = lookup.candidates.front().gateway;
   }
   return lookup;
 }

@@ -127,8 +127,9 @@ std::uint32_t Sources6::label(const Ip& ip, IfIndex link) const {
 std::optional<Ip> Sources6::select(IfIndex link, const Ip& dst) const {
   const int wanted = scope6_of(dst);
   const std::uint32_t dst_label = label(dst, link);
-  const bool only_link = dst.is_multicast() || wanted <= scope6_link ||
-                         snapshot_.effective(link, Conf6::use_oif_addrs_only).value != 0;
+  const bool only_link =
+      link.value != 0 && (dst.is_multicast() || wanted <= scope6_link ||
+                          snapshot_.effective(link, Conf6::use_oif_addrs_only).value != 0);
   const Candidate* best = nullptr;
   Rank highest;
   for (const Candidate& candidate : candidates_) {

@@ -21,7 +21,8 @@ class Sources6 {
   /// REQUIRES: `snapshot` outlives the Sources6 and is not changed.
   explicit Sources6(const Snapshot& snapshot);
 
-  /// ipv6_dev_get_saddr(): whom an unbound socket is from when it sends to `dst` by `link`.
+  /// ipv6_dev_get_saddr(): whom an unbound socket is from when it sends to `dst` by `link`; 0 = by
+  /// no link yet.
   [[nodiscard]] std::optional<Ip> select(IfIndex link, const Ip& dst) const;
   /// ipv6_get_lladdr(): the link-local address of a link, neither tentative nor optimistic.
   [[nodiscard]] std::optional<Ip> link_local(IfIndex link) const;
