@@ -79,6 +79,7 @@ inline void forget_unprinted(Snapshot& host, const Print& print) {
   constexpr std::uint16_t noarp = 0x40;
   for (Link& link : host.links) {
     link.conf = {};
+    link.conf6 = {};
     if (!print.kinds) link.kind.clear();
   }
   for (Address& address : host.addresses) {
@@ -102,6 +103,9 @@ inline void forget_unprinted(Snapshot& host, const Print& print) {
     });
   }
   host.conf_all = {};
+  host.conf6_all = {};
+  host.groups.reset();
+  host.address_labels.reset();
   host.hidden = {};
   host.host = host.kernel = host.source = "";
   host.table_names.clear();

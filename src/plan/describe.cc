@@ -9,15 +9,16 @@
 #include <string_view>
 
 #include "plan/raw_attributes.h"
+#include "plan/words.h"
 
 namespace retour {
 namespace {
 
-/// Words with single spaces between.
-class Words {
+/// Phrase with single spaces between.
+class Phrase {
  public:
   template <class... Arguments>
-  Words& add(fmt::format_string<Arguments...> format, Arguments&&... arguments) {
+  Phrase& add(fmt::format_string<Arguments...> format, Arguments&&... arguments) {
     if (!text_.empty()) text_ += ' ';
     fmt::format_to(std::back_inserter(text_), format, std::forward<Arguments>(arguments)...);
     return *this;
@@ -50,13 +51,13 @@ std::uint32_t number_at(const std::vector<std::uint8_t>& data, std::size_t offse
   return value;
 }
 
-void add_realms(const RawAttribute& raw, Words& words) {
+void add_realms(const RawAttribute& raw, Phrase& words) {
   const std::uint32_t realms = number_at(raw.data, 0);
   words.add("realms {}/{}", realms >> 16U, realms & 0xffffU);
 }
 
 /// One metric; false where iproute2 has no words for it.
-bool add_metric(std::size_t type, std::string_view lock, const RawAttribute& value, Words& words) {
+bool add_metric(std::size_t type, std::string_view lock, const RawAttribute& value, Phrase& words) {
   if (type == metric_congctl) {
     const std::string name(value.data.begin(), std::ranges::find(value.data, 0));
     words.add("congctl {}{}", lock, name);
@@ -86,7 +87,7 @@ bool add_metric(std::size_t type, std::string_view lock, const RawAttribute& val
   }
 }
 
-void add_metrics(const RawAttribute& raw, Words& words) {
+void add_metrics(const RawAttribute& raw, Phrase& words) {
   struct Header {
     std::uint16_t size;
     std::uint16_t type;
@@ -113,32 +114,12 @@ void add_metrics(const RawAttribute& raw, Words& words) {
   }
 }
 
-std::string_view type_word(RouteType type) {
-  constexpr std::array<std::string_view, 12> words{
-      "unspec",    "unicast",     "local",    "broadcast", "anycast", "multicast",
-      "blackhole", "unreachable", "prohibit", "throw",     "nat",     "xresolve"};
-  const auto number = static_cast<std::size_t>(type);
-  return number < words.size() ? words[number] : "unspec";
-}
-
 std::string scope_word(Scope scope) {
-  switch (scope) {
-    case scope_global:
-      return "global";
-    case scope_site:
-      return "site";
-    case scope_link:
-      return "link";
-    case scope_host:
-      return "host";
-    case scope_nowhere:
-      return "nowhere";
-    default:
-      return std::to_string(scope);
-  }
+  const auto name = name_of(scope_words(), scope);
+  return name ? std::string(*name) : std::to_string(scope);
 }
 
-void add_leg(const NextHop& leg, Family family, const Snapshot* names, Words& words) {
+void add_leg(const NextHop& leg, Family family, const Snapshot* names, Phrase& words) {
   if (leg.gateway && leg.gateway->family() == family) words.add("via {}", leg.gateway->str());
   if (leg.gateway && leg.gateway->family() != family) {
     words.add("via {} {}", leg.gateway->is_v4() ? "inet" : "inet6", leg.gateway->str());
@@ -146,7 +127,7 @@ void add_leg(const NextHop& leg, Family family, const Snapshot* names, Words& wo
   if (leg.link.value != 0) words.add("dev {}", link_name(names, leg.link));
 }
 
-void add_legs(const Route& route, const Snapshot* names, Words& words) {
+void add_legs(const Route& route, const Snapshot* names, Phrase& words) {
   if (route.nexthop_id != 0) {
     words.add("nhid {}", route.nexthop_id);
     return;
@@ -164,7 +145,7 @@ void add_legs(const Route& route, const Snapshot* names, Words& words) {
   }
 }
 
-void add_route_options(const Route& route, const std::string& table, Words& words) {
+void add_route_options(const Route& route, const std::string& table, Phrase& words) {
   if (route.tos != 0) words.add("tos {:#x}", route.tos);
   words.add("table {}", table);
   if (route.metric != 0) words.add("metric {}", route.metric);
@@ -182,9 +163,12 @@ void add_route_options(const Route& route, const std::string& table, Words& word
 
 std::string route_words(std::string_view verb, const Route& route, const Snapshot* names,
                         For whom) {
-  Words words;
+  Phrase words;
   words.add("{}", verb);
-  if (route.type != RouteType::unicast) words.add("{}", type_word(route.type));
+  if (route.type != RouteType::unicast) {
+    words.add("{}",
+              name_of(route_type_words(), static_cast<std::uint32_t>(route.type)).value_or(""));
+  }
   words.add("{}", route.dst.length == 0 ? "default" : route.dst.str());
   if (route.src) words.add("from {}", route.src->str());
   const bool many = route.next_hops.size() > 1 && route.nexthop_id == 0;
@@ -200,7 +184,7 @@ std::string route_words(std::string_view verb, const Route& route, const Snapsho
 }
 
 void add_ports(std::string_view word, const std::optional<Range<std::uint16_t>>& ports,
-               std::uint16_t mask, Words& words) {
+               std::uint16_t mask, Phrase& words) {
   if (!ports) return;
   if (ports->first != ports->last) {
     words.add("{} {}-{}", word, ports->first, ports->last);
@@ -211,7 +195,7 @@ void add_ports(std::string_view word, const std::optional<Range<std::uint16_t>>&
   }
 }
 
-void add_selectors(const Rule& rule, Words& words) {
+void add_selectors(const Rule& rule, Phrase& words) {
   if (rule.invert) words.add("not");
   words.add("from {}", rule.from ? rule.from->str() : "all");
   if (rule.to) words.add("to {}", rule.to->str());
@@ -237,7 +221,7 @@ void add_selectors(const Rule& rule, Words& words) {
   if (rule.tun_id != 0) words.add("tun_id {}", rule.tun_id);
 }
 
-void add_action(const Rule& rule, const std::string& table, Words& words) {
+void add_action(const Rule& rule, const std::string& table, Phrase& words) {
   switch (rule.action) {
     case RuleAction::lookup:
       if (rule.table.value != 0) words.add("lookup {}", table);
@@ -262,7 +246,7 @@ void add_action(const Rule& rule, const std::string& table, Words& words) {
   }
 }
 
-void add_rule(const Rule& rule, const std::string& table, Words& words) {
+void add_rule(const Rule& rule, const std::string& table, Phrase& words) {
   add_selectors(rule, words);
   add_action(rule, table, words);
   if (rule.suppress_prefixlength) {
@@ -308,7 +292,7 @@ struct Command {
                        route_words(verb, route, &names, For::iproute2));
   }
   [[nodiscard]] std::string rule(std::string_view verb, const Rule& rule) const {
-    Words words;
+    Phrase words;
     words.add("{} priority {}", verb, rule.priority);
     add_rule(rule, table_for(For::iproute2, rule.table, &names), words);
     words.add("protocol {}", rule.protocol);
@@ -337,7 +321,7 @@ std::string table_word(TableId table, const Snapshot* names) {
 }
 
 std::string rule_words(const Rule& rule, const Snapshot* names) {
-  Words words;
+  Phrase words;
   add_rule(rule, table_word(rule.table, names), words);
   return words.str();
 }

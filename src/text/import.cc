@@ -207,7 +207,9 @@ Result<void> Import::rules() {
       rules.push_back(each.rule);
     }
     const std::vector<Rule> defaults = default_rules(family);
-    if (given && family == Family::v4 && rules != defaults) host_.hidden.custom_rules_v4 = true;
+    auto& custom =
+        family == Family::v4 ? host_.hidden.custom_rules_v4 : host_.hidden.custom_rules_v6;
+    if (given && rules != defaults) custom = true;
     if (!given) rules = defaults;
     host_.rules.insert(host_.rules.end(), rules.begin(), rules.end());
   };
@@ -265,6 +267,11 @@ Result<Snapshot> Import::run() {
   }
   complete_routes(Family::v4);
   complete_routes(Family::v6);
+  const bool local_by_hand = std::ranges::any_of(host_.routes, [](const Route& route) {
+    return route.type == RouteType::local && route.family() == Family::v4 &&
+           route.protocol != protocol_kernel;
+  });
+  if (local_by_hand) host_.hidden.custom_local_routes_v4 = true;
   note_gaps(texts_, host_, parts_.routes, notes_);
   host_.notes = notes_.take();
   if (const auto found = find_contradiction(host_)) {

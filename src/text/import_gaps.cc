@@ -39,10 +39,14 @@ void note_tables(const Snapshot& host, const std::vector<ImportedRoute>& routes,
     empty.push_back(printable(table_word(rule.table, &host)));
   }
   if (empty.empty()) return;
-  notes.add(
-      fmt::format("rules look up {} {}, of which no routes were given: `ip route show table "
-                  "all` has those of every table",
-                  empty.size() == 1 ? "table" : "tables", fmt::join(empty, ", ")));
+  constexpr std::size_t most = 10;
+  const std::size_t more = empty.size() > most ? empty.size() - most : 0;
+  const std::string_view word = empty.size() == 1 ? "table" : "tables";
+  empty.resize(empty.size() - more);
+  notes.add(fmt::format(
+      "rules look up {} {}{}, of which no routes were given: `ip route show table "
+      "all` has those of every table",
+      word, fmt::join(empty, ", "), more == 0 ? "" : fmt::format(" and {} more", more)));
 }
 
 void note_devices(const Snapshot& host, Notes& notes) {

@@ -128,6 +128,15 @@ struct ImportedParts {
 [[nodiscard]] Result<ImportedLinks> read_links(const NamedText& from, Notes& notes);
 [[nodiscard]] Result<std::vector<ImportedNeighbor>> read_neighbors(const NamedText& from,
                                                                    Notes& notes);
+/// What all routes of one text have in common.
+struct RouteListing {
+  const NamedText& from;
+  const TableIds& tables;
+  std::optional<TableId> table;  ///< told beside the text: `ip route show table N` does not say it
+  Notes& notes;
+};
+/// Nothing when it is no route of anybody's: the kernel's IPv6 null entry, a cached one.
+[[nodiscard]] std::optional<ImportedRoute> parse_route(Cursor& in, const RouteListing& listing);
 /// `table`: of all routes that name none; else main.
 [[nodiscard]] Result<std::vector<ImportedRoute>> read_routes(const NamedText& from,
                                                              std::optional<TableId> table,

@@ -9,28 +9,6 @@
 
 namespace retour {
 
-Words scope_words() {
-  static constexpr std::array<Word, 5> words{
-      {{"global", 0}, {"site", 200}, {"link", 253}, {"host", 254}, {"nowhere", 255}}};
-  return words;
-}
-
-Words route_type_words() {
-  static constexpr std::array<Word, 12> words{{{"none", 0},
-                                               {"unicast", 1},
-                                               {"local", 2},
-                                               {"broadcast", 3},
-                                               {"anycast", 4},
-                                               {"multicast", 5},
-                                               {"blackhole", 6},
-                                               {"unreachable", 7},
-                                               {"prohibit", 8},
-                                               {"throw", 9},
-                                               {"nat", 10},
-                                               {"xresolve", 11}}};
-  return words;
-}
-
 Words route_protocol_words() {
   static constexpr std::array<Word, 26> words{
       {{"unspec", 0},      {"redirect", 1}, {"kernel", 2}, {"boot", 3},    {"static", 4},
@@ -155,18 +133,6 @@ Words ip_protocol_words() {
        {"rsvp", 46}, {"gre", 47},  {"esp", 50},    {"ah", 51},    {"ipv6-icmp", 58},
        {"ospf", 89}, {"pim", 103}, {"vrrp", 112},  {"sctp", 132}, {"udplite", 136}}};
   return words;
-}
-
-std::optional<std::uint32_t> value_of(Words words, std::string_view name) {
-  const auto it = std::ranges::find(words, name, &Word::name);
-  if (it == words.end()) return std::nullopt;
-  return it->value;
-}
-
-std::optional<std::string_view> name_of(Words words, std::uint32_t value) {
-  const auto it = std::ranges::find(words, value, &Word::value);
-  if (it == words.end()) return std::nullopt;
-  return it->name;
 }
 
 std::optional<std::uint64_t> parse_number(std::string_view text, std::uint64_t max) {

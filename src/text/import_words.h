@@ -10,16 +10,10 @@
 #include <string_view>
 #include <vector>
 
+#include "plan/words.h"
+
 namespace retour {
 
-struct Word {
-  std::string_view name;
-  std::uint32_t value{};
-};
-using Words = std::span<const Word>;
-
-[[nodiscard]] Words scope_words();           ///< RT_SCOPE_*
-[[nodiscard]] Words route_type_words();      ///< RTN_*
 [[nodiscard]] Words route_protocol_words();  ///< RTPROT_*, as rt_protos ships
 [[nodiscard]] Words rule_action_words();     ///< FR_ACT_*
 [[nodiscard]] Words link_flag_words();       ///< IFF_*, bits
@@ -29,9 +23,6 @@ using Words = std::span<const Word>;
 [[nodiscard]] Words neighbor_flag_words();   ///< NTF_*, bits
 [[nodiscard]] Words dsfield_words();         ///< the whole byte, as rt_dsfield ships
 [[nodiscard]] Words ip_protocol_words();     ///< IPPROTO_*, as /etc/protocols names them
-
-[[nodiscard]] std::optional<std::uint32_t> value_of(Words words, std::string_view name);
-[[nodiscard]] std::optional<std::string_view> name_of(Words words, std::uint32_t value);
 
 /// Decimal or 0x, nothing before or after it, at most `max`.
 [[nodiscard]] std::optional<std::uint64_t> parse_number(std::string_view text, std::uint64_t max);

@@ -1,17 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// `ip route`, in the order in which iproute2's print_route() writes: type, destination, then
-// attributes in any order, then the legs.
+// One route of `ip route`, in the order in which iproute2's print_route() writes: type,
+// destination, then attributes in any order, then the legs.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
 #include <span>
 
-#include "plan/raw_attributes.h"
 #include "text/import_parts.h"
-#include "text/json_reader.h"
-#include "text/printable.h"
 #include "text/route_attributes.h"
 
 namespace retour {
@@ -27,8 +24,7 @@ bool among(std::span<const std::string_view> words, std::string_view word) {
 constexpr std::array<std::string_view, 7> counters{"error", "users", "age", "used",
                                                    "ipid",  "tsage", "ts"};
 // With one value each, that a Route has no place for.
-constexpr std::array<std::string_view, 5> without_place{"expires", "mark", "uid", "iif",
-                                                        "ttl-propogate"};
+constexpr std::array<std::string_view, 4> without_place{"mark", "uid", "iif", "ttl-propogate"};
 
 struct Leg {
   NextHop hop;
@@ -37,17 +33,9 @@ struct Leg {
   [[nodiscard]] bool given() const { return hop.gateway.has_value() || !device.empty(); }
 };
 
-/// What all routes of one text have in common.
-struct Listing {
-  const NamedText& from;
-  const TableIds& tables;
-  std::optional<TableId> table;  ///< told beside the text: `ip route show table N` does not say it
-  Notes& notes;
-};
-
 class RouteParser {
  public:
-  RouteParser(Cursor& in, const Listing& listing)
+  RouteParser(Cursor& in, const RouteListing& listing)
       : in_(in), listing_(listing), notes_(listing.notes) {}
 
   /// Nothing when the line is no route of anybody's: the kernel's IPv6 null entry, a cached one.
@@ -60,13 +48,14 @@ class RouteParser {
   bool leg_word(Leg& leg);
   bool other_word();
   void skip_encap();
+  void expiry(std::string_view lifetime);
   void skip(std::string_view word);
   void settle_legs();
   void settle_family();
   void check();
 
   Cursor& in_;
-  const Listing& listing_;
+  const RouteListing& listing_;
   Notes& notes_;
   ImportedRoute out_;
   Leg single_;
@@ -198,6 +187,8 @@ bool RouteParser::other_word() {
   } else if (among(without_place, word)) {
     skip(in_.take());
     skip(in_.value(fmt::format("a value of `{}`", word)));
+  } else if (in_.take_if("expires")) {
+    expiry(in_.value("a lifetime in seconds"));
   } else if (in_.take_if("encap")) {
     skip(word);
     skip_encap();
@@ -212,6 +203,15 @@ bool RouteParser::other_word() {
     return false;
   }
   return true;
+}
+
+// "4996sec", in JSON a number; below zero until the kernel removes the route. It counts down, so
+// only that it is over is kept.
+void RouteParser::expiry(std::string_view lifetime) {
+  out_.route.expired = lifetime.starts_with('-');
+  if (out_.route.expired) return;
+  skip("expires");
+  skip(lifetime);
 }
 
 void RouteParser::skip(std::string_view word) {
@@ -291,105 +291,10 @@ void RouteParser::check() {
   }
 }
 
-Result<std::vector<ImportedRoute>> read_json_routes(const Listing& listing) {
-  auto elements = read_json_arrays(listing.from.text, listing.from.file);
-  if (!elements) {
-    elements.error().hint =
-        "is it complete? iproute2 4.17 to 4.20 print broken JSON of routes; then give the text of "
-        "`ip route` instead";
-    return fail(std::move(elements.error()));
-  }
-  std::vector<ImportedRoute> routes;
-  for (std::size_t i = 0; i < elements->size(); ++i) {
-    const Where where{&listing.from.file, i, true};
-    const TokenList list = route_tokens((*elements)[i], where, listing.notes);
-    Cursor in(listing.from.file, list.tokens(), i);
-    auto route = RouteParser(in, listing).parse();
-    if (in.error()) return fail(*in.error());
-    if (route) routes.push_back(std::move(*route));
-  }
-  const auto has_metrics = [](const ImportedRoute& route) {
-    return std::ranges::find(route.route.other, attribute_metrics, &RawAttribute::type) !=
-           route.route.other.end();
-  };
-  if (std::ranges::any_of(routes, has_metrics)) {
-    listing.notes.add(fmt::format("{}: `ip -j` does not say which route metrics are locked: none",
-                                  printable(listing.from.file)));
-  }
-  return routes;
-}
-
-/// The words of one route, whose legs stand on lines of their own.
-std::vector<Token> words_of_route(const std::vector<Line>& lines, std::size_t& at) {
-  std::vector<Token> words = lines[at++].words;
-  bool object = false;
-  for (; at < lines.size(); ++at) {
-    const std::vector<Token>& more = lines[at].words;
-    const std::string_view first = more.front().text;
-    // `ip -d` repeats the nexthop object, with `-s` its counters too.
-    object = object || first == "nh_info";
-    if (first == "nh_info" || (object && (first == "stats:" || first == "id"))) continue;
-    if (first != "nexthop" && first != "nexthopvia" && first != "cache") break;
-    auto from = more.begin();
-    if (first == "nexthopvia") {  // a blank is missing in iproute2 4.x
-      words.push_back({first.substr(0, 7), more.front().line});
-      words.push_back({first.substr(7), more.front().line});
-      ++from;
-    }
-    words.insert(words.end(), from, more.end());
-  }
-  return words;
-}
-
-Result<std::vector<ImportedRoute>> read_text_routes(const Listing& listing) {
-  std::vector<ImportedRoute> routes;
-  const std::vector<Line> lines = split_lines(listing.from.text);
-  for (std::size_t at = 0; at < lines.size();) {
-    const std::vector<Token> words = words_of_route(lines, at);
-    Cursor in(listing.from.file, words);
-    auto route = RouteParser(in, listing).parse();
-    if (in.error()) return fail(*in.error());
-    if (route) routes.push_back(std::move(*route));
-  }
-  return routes;
-}
-
-// An iproute2 that knows `pref` writes it with every IPv6 route. What is left is of an older one:
-// `default dev ppp0 metric 1024`.
-void settle_defaults(std::vector<ImportedRoute>& routes) {
-  const bool prefers = std::ranges::any_of(routes, &ImportedRoute::preference_given);
-  for (ImportedRoute& route : routes) {
-    if (!route.family_known && !prefers) route.route.dst = Prefix::all(Family::v6);
-  }
-}
-
-// `ip route show table local` says no table; in main the kernel never puts routes of these types.
-void settle_tables(std::vector<ImportedRoute>& routes, const Listing& listing) {
-  if (listing.table) return;
-  std::size_t moved = 0;
-  for (ImportedRoute& each : routes) {
-    Route& route = each.route;
-    if (each.table_given || route.protocol != protocol_kernel) continue;
-    if (route.type < RouteType::local || route.type > RouteType::multicast) continue;
-    route.table = table_local;
-    ++moved;
-  }
-  if (moved == 0) return;
-  listing.notes.add(fmt::format(
-      "{}: {} routes of the kernel's own types stand without a table: taken as of table local",
-      printable(listing.from.file), moved));
-}
-
 }  // namespace
 
-Result<std::vector<ImportedRoute>> read_routes(const NamedText& from, std::optional<TableId> table,
-                                               const TableIds& tables, Notes& notes) {
-  const Listing listing{from, tables, table, notes};
-  auto routes = is_json(from.text) ? read_json_routes(listing) : read_text_routes(listing);
-  if (!routes) return routes;
-  settle_defaults(*routes);
-  settle_tables(*routes, listing);
-  return routes;
+std::optional<ImportedRoute> parse_route(Cursor& in, const RouteListing& listing) {
+  return RouteParser(in, listing).parse();
 }
 
 }  // namespace retour

@@ -11,6 +11,7 @@
 
 #include "kernel_host.h"
 #include "printed_by.h"
+#include "text/contradiction.h"
 #include "text/import.h"
 #include "text/snapshot_json.h"
 
@@ -45,8 +46,9 @@ ImportTexts texts_of(const KernelHost& host, const std::string& options) {
   texts.rule = named("rule", ip("rule") + ip("-6 rule"));
   texts.neigh = named("neigh", ip("neigh") + ip("neigh show proxy"));
   texts.nexthop = named("nexthop", ip("nexthop"));
-  texts.sysctl =
-      named("sysctl", host.exec("cd /proc/sys && grep -r . net/ipv4/conf | sed \"s/:/ = /\"").text);
+  texts.sysctl = named(
+      "sysctl",
+      host.exec("cd /proc/sys && grep -r . net/ipv4/conf net/ipv6/conf | sed \"s/:/ = /\"").text);
   return texts;
 }
 
@@ -90,10 +92,13 @@ void expect_one_host(const KernelHost& host, const std::string& options, const P
   ASSERT_TRUE(ours) << options << ": " << ours.error().message() << " / " << ours.error().hint;
   const std::string form = "ip " + options;
   EXPECT_EQ(ours->conf_all, kernel.conf_all) << form;
+  EXPECT_EQ(ours->conf6_all, kernel.conf6_all) << form;
   for (const Link& link : kernel.links) {
     ASSERT_NE(ours->link(link.name), nullptr) << form << ' ' << link.name;
     EXPECT_EQ(ours->link(link.name)->conf, link.conf) << form << ' ' << link.name;
+    EXPECT_EQ(ours->link(link.name)->conf6, link.conf6) << form << ' ' << link.name;
   }
+  EXPECT_FALSE(find_contradiction(kernel)) << find_contradiction(kernel)->why;
   forget_unprinted(kernel, print);
   forget_unprinted(*ours, print);
   expect_equal(ours->links, kernel.links, kernel, &Snapshot::links, form);

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "plan/describe.h"
 #include "text/import.h"
 
 namespace retour {
@@ -112,6 +113,40 @@ TEST(ImportGaps, FamilyOfRules) {
   EXPECT_EQ(first("9: from all fwmark 0x1 lookup 5\n"), Family::v4);
   EXPECT_TRUE(noted(import(texts), "taken as IPv4 rules"));
   EXPECT_EQ(first("9: from all fwmark 0x1 lookup 5 flowlabel 0x1\n"), Family::v6);
+}
+
+TEST(ImportGaps, MetricsAreReadAsTheyAreSaid) {
+  const std::string metrics =
+      "mtu lock 1400 window 3000 rtt 100ms rttvar lock 25ms ssthresh 3 cwnd 4 advmss 1200 "
+      "reordering 5 hoplimit 6 initcwnd 7 features ecn tcp_usec_ts rto_min 2500ms initrwnd 9 "
+      "quickack 1 congctl lock reno fastopen_no_cookie 1 realms 1/2";
+  const Snapshot host = import(routes("10.0.0.0/8 dev a scope link " + metrics + "\n"));
+  const Change change{AddRoute{host.routes.front()}, ""};
+  EXPECT_EQ(ip_command(change, host),
+            "route add 10.0.0.0/8 dev a table 254 " + metrics + " scope link protocol 3");
+  for (const char* wrong : {"rtt x", "rtt -1ms", "congctl a-name-too-long-for-the-kernel", "mtu",
+                            "realms", "mtu 4294967296", "rtt 5000000s"}) {
+    EXPECT_FALSE(import_texts(routes(std::string("10.0.0.0/8 dev a ") + wrong + "\n"))) << wrong;
+  }
+}
+
+TEST(ImportGaps, LifetimesThatAreOver) {
+  const Snapshot host =
+      import(routes("fd00::/64 dev a metric 256 expires -3sec pref medium\n"
+                    "fd01::/64 dev a metric 256 expires 9sec pref medium\n"));
+  EXPECT_TRUE(host.routes[0].expired);
+  EXPECT_FALSE(host.routes[1].expired);
+  EXPECT_TRUE(noted(host, "not represented: expires 9sec"));
+}
+
+TEST(ImportGaps, StickyBitsThatShow) {
+  ImportTexts texts = routes("local 10.9.0.0/16 dev lo table 5 scope host\n");
+  EXPECT_EQ(import(texts).hidden.custom_local_routes_v4, true);
+  EXPECT_EQ(import(texts).hidden.custom_rules_v6, std::nullopt);
+  texts.route->text = "local 10.9.0.0/16 dev lo table local proto kernel scope host\n";
+  texts.rule = NamedText{"u", "5: from fd00::1 lookup main\n"};
+  EXPECT_EQ(import(texts).hidden.custom_local_routes_v4, std::nullopt);
+  EXPECT_EQ(import(texts).hidden.custom_rules_v6, true);
 }
 
 TEST(ImportGaps, DevicesThatOnlyRulesName) {
