@@ -46,9 +46,9 @@ ImportTexts texts_of(const KernelHost& host, const std::string& options) {
   texts.rule = named("rule", ip("rule") + ip("-6 rule"));
   texts.neigh = named("neigh", ip("neigh") + ip("neigh show proxy"));
   texts.nexthop = named("nexthop", ip("nexthop"));
-  texts.sysctl = named(
-      "sysctl",
-      host.exec("cd /proc/sys && grep -r . net/ipv4/conf net/ipv6/conf | sed \"s/:/ = /\"").text);
+  texts.sysctl = named("sysctl", host.exec("cd /proc/sys && grep -r . net/ipv4/conf net/ipv6/conf "
+                                           "2>/dev/null | sed \"s/:/ = /\"")
+                                     .text);
   return texts;
 }
 
