@@ -128,7 +128,7 @@ Result<Tried> try_arp_host(const Script& script, const AskAbout& queries, Tally*
   if (!mismatches) return fail(mismatches.error());
   counted.mismatches = mismatches->size();
   if (tally != nullptr) tally->add(counted);
-  return Tried{std::move(*mismatches), std::move(*built)};
+  return Tried{std::move(*mismatches), {}, std::move(*built)};
 }
 
 }  // namespace retour::differential

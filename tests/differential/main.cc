@@ -120,6 +120,9 @@ class Worker {
       return tried.error().kind == ErrorKind::changed;
     }
     count_lines(script, tried->built, tally);
+    for (const std::string& way : tried->never_taken) {
+      if (options_.verbose) say(fmt::format("host {} never took {}\n", host, way));
+    }
     for (const Mismatch& mismatch : tried->mismatches) {
       // One of a kind is shrunk; there may be thousands of the same.
       if (!kinds_.insert(kind_of(mismatch)).second) continue;
@@ -186,7 +189,7 @@ int main(int argc, char** argv) {
   app.add_option("--seed", options.seed, "the same seed makes the same hosts");
   app.add_option("--jobs", options.jobs, "worker processes");
   app.add_option("--kinds", options.most, "stop a worker after so many kinds of mismatch");
-  app.add_flag("--verbose", options.verbose, "say which lines the kernel refused");
+  app.add_flag("--verbose", options.verbose, "say what the kernel refused, and never took");
   app.add_flag("--arp", options.arp, "real ARP requests instead of questions about routes");
   app.add_flag("--print", options.print, "print the scripts");
   CLI11_PARSE(app, argc, argv);

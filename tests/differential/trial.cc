@@ -96,7 +96,11 @@ std::vector<Query> variations(const Snapshot& snapshot, const Lookup& lookup, co
 struct Spread {
   std::vector<Way> ways;
   std::vector<bool> taken;
+  std::size_t asked{};
+  std::string example;
 };
+/// Fewer questions say nothing about a way that is one of four.
+constexpr std::size_t enough_to_tell = 24;
 
 class Trial {
  public:
@@ -107,17 +111,19 @@ class Trial {
         fib_(snapshot),
         tally_(tally) {}
 
-  Result<std::vector<Mismatch>> run(const std::vector<Query>& queries) {
+  Result<Tried> run(const std::vector<Query>& queries) {
     if (!queries.empty()) check_itself(queries.front());
     if (auto asked = ask(queries); !asked) return fail(asked.error());
     const std::vector<Query> more = std::move(sets_);
     probing_ = true;
     if (auto asked = ask(more); !asked) return fail(asked.error());
     for (const Spread& spread : spreads_) {
+      if (spread.asked < enough_to_tell) continue;
+      note_never_taken(spread);
       tally_.set_members += spread.ways.size();
       tally_.set_members_seen += static_cast<std::uint64_t>(std::ranges::count(spread.taken, true));
     }
-    return std::move(mismatches_);
+    return Tried{std::move(mismatches_), std::move(never_taken_), {}};
   }
 
  private:
@@ -173,14 +179,27 @@ class Trial {
     }
     auto spread = std::ranges::find(spreads_, lookup.candidates, &Spread::ways);
     if (spread == spreads_.end()) {
-      spreads_.push_back({lookup.candidates, std::vector<bool>(lookup.candidates.size())});
+      spreads_.push_back(
+          {lookup.candidates, std::vector<bool>(lookup.candidates.size()), 0, words(query)});
       spread = spreads_.end() - 1;
     }
+    ++spread->asked;
     for (std::size_t i = 0; i < spread->ways.size(); ++i) {
       const Way& way = spread->ways[i];
       if (way.link == answer.link && way.gateway == answer.gateway) spread->taken[i] = true;
     }
     if (answer.link != lookup.link || answer.gateway != lookup.gateway) ++tally_.not_first;
+  }
+
+  void note_never_taken(const Spread& spread) {
+    for (std::size_t i = 0; i < spread.ways.size(); ++i) {
+      if (spread.taken[i]) continue;
+      const Way& way = spread.ways[i];
+      never_taken_.push_back(
+          fmt::format("{}: via {} dev {} src {} (of {} ways, asked {} times)", spread.example,
+                      way.gateway ? way.gateway->str() : "-", snapshot_.link_name(way.link),
+                      way.source ? way.source->str() : "-", spread.ways.size(), spread.asked));
+    }
   }
 
   void check_itself(const Query& query) {
@@ -194,14 +213,14 @@ class Trial {
   Fib fib_;
   Tally& tally_;
   std::vector<Mismatch> mismatches_;
+  std::vector<std::string> never_taken_;
   std::vector<Query> sets_;  ///< more questions, about answers that are one of several
   std::vector<Spread> spreads_;
   std::size_t asked_{};
   bool probing_{};
 };
 
-Result<std::vector<Mismatch>> ask_once(const Snapshot& snapshot, const std::vector<Query>& queries,
-                                       Tally& tally) {
+Result<Tried> ask_once(const Snapshot& snapshot, const std::vector<Query>& queries, Tally& tally) {
   auto socket = NetlinkSocket::open();
   if (!socket) return fail(socket.error());
   auto tables = FibLookup::open();
@@ -232,8 +251,8 @@ Result<Tried> try_host(const Script& script, const AskAbout& queries, Tally* tal
     auto snapshot = settled_snapshot(**kernel, *events);
     if (!snapshot) return fail(snapshot.error());
     Tally counted;
-    auto mismatches = ask_once(*snapshot, queries(*snapshot), counted);
-    if (!mismatches) return fail(mismatches.error());
+    auto tried = ask_once(*snapshot, queries(*snapshot), counted);
+    if (!tried) return fail(tried.error());
     const auto moved = events->drain();
     if (!moved) return fail(moved.error());
     if (*moved) {
@@ -241,11 +260,12 @@ Result<Tried> try_host(const Script& script, const AskAbout& queries, Tally* tal
       continue;
     }
     if (tally != nullptr) {
-      counted.mismatches = mismatches->size();
+      counted.mismatches = tried->mismatches.size();
       if (snapshot->hidden.custom_rules_v4 == false) counted.hosts_without_custom_rules = 1;
       tally->add(counted);
     }
-    return Tried{std::move(*mismatches), std::move(*built)};
+    tried->built = std::move(*built);
+    return tried;
   }
   return fail({ErrorKind::changed, 0, "ask a host", "it kept changing", {}});
 }

@@ -24,6 +24,7 @@ struct Mismatch {
 
 struct Tried {
   std::vector<Mismatch> mismatches;
+  std::vector<std::string> never_taken;  ///< members of sets; a few words each
   Built built;
 };
 
