@@ -158,12 +158,12 @@ std::optional<Ip> Sources6::select(IfIndex link, const Ip& dst) const {
 
 std::optional<Ip> Sources6::link_local(IfIndex link) const {
   // The kernel looks from the end of its list, which is sorted by scope.
-  for (auto it = candidates_.rbegin(); it != candidates_.rend(); ++it) {
-    const Address& address = *it->address;
-    if (address.link != link || it->optimistic) continue;
-    if (is_link_local6(address.local.address)) return address.local.address;
-  }
-  return std::nullopt;
+  const auto found = std::find_if(candidates_.rbegin(), candidates_.rend(), [&](const auto& each) {
+    const Address& address = *each.address;
+    return address.link == link && !each.optimistic && is_link_local6(address.local.address);
+  });
+  if (found == candidates_.rend()) return std::nullopt;
+  return found->address->local.address;
 }
 
 const Address* Sources6::find(const Ip& ip) const {
