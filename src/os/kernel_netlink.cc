@@ -92,7 +92,7 @@ Result<bool> dump_groups(NetlinkSocket& socket, std::optional<std::vector<Member
   NetlinkRequest request(RTM_GETMULTICAST, 0);
   request.extra<ifaddrmsg>().ifa_family = kernel_family(Family::v4);
   std::vector<Membership> joined;
-  const auto whole = dump(socket, request, "read multicast groups", decode_group, joined);
+  auto whole = dump(socket, request, "read multicast groups", decode_group, joined);
   if (!whole) return true;
   groups = std::move(joined);
   return whole;
