@@ -42,7 +42,7 @@ std::size_t line_break(std::string_view text) {
 }  // namespace
 
 std::string Where::str() const {
-  const std::string name = printable(*file);
+  std::string name = printable(*file);
   if (number == 0 && !element) return name;
   return element ? fmt::format("{} [{}]", name, number) : fmt::format("{}:{}", name, number);
 }
