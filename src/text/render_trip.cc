@@ -92,7 +92,7 @@ void print_arp(Page& page, const Snapshot& host, const TripExplanation& found,
                           : std::find_if(groups.begin() + 1, groups.end(),
                                          [&](const auto& group) { return group.first == text; });
     if (same == groups.end() || view.all) {
-      groups.push_back({std::move(text), {heard.link}});
+      groups.emplace_back(std::move(text), std::vector<IfIndex>{heard.link});
     } else {
       same->second.push_back(heard.link);
     }

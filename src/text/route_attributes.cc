@@ -121,7 +121,8 @@ std::vector<RawAttribute> RouteAttributes::attributes() const {
   std::vector<RawAttribute> out;
   RawAttribute metrics{attribute_metrics, {}};
   // rtnetlink_put_metrics(): by number, and none that is zero.
-  for (std::uint16_t type = 0; type < metric_words.size(); ++type) {
+  constexpr auto metric_count = static_cast<std::uint16_t>(metric_words.size());
+  for (std::uint16_t type = 0; type < metric_count; ++type) {
     const auto it = numbers_.find(type);
     if (it != numbers_.end() && it->second != 0) {
       append(metrics.data, number_attribute(type, it->second));
