@@ -96,7 +96,8 @@ std::optional<bool> custom_local_routes_v4(NetlinkSocket& socket, const Snapshot
   // One that the kernel itself takes for a broadcast address; its links may be without carrier.
   const auto broadcast = std::ranges::find_if(snapshot.routes, [&](const Route& route) {
     if (route.family() != Family::v4 || route.type != RouteType::broadcast) return false;
-    if (route.dst.address.is_loopback() || owned(route.dst.address)) return false;
+    const Ip& ip = route.dst.address;
+    if (ip.is_loopback() || ip.is_limited_broadcast() || owned(ip)) return false;
     const auto reply = ask(socket, route.dst.address);
     return reply && reply->errnum == 0 && reply->type == RouteType::broadcast;
   });
