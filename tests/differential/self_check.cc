@@ -53,6 +53,9 @@ std::string wrong_candidates(const Fib& fib, const Lookup& lookup) {
                          rule.table.value, considered.size(),
                          snapshot.routes[*step.route].dst.str());
     }
+    // Where the kernel may also take a route that refuses, either may stand first.
+    const RouteType type = snapshot.routes[taken->route].type;
+    if (lookup.or_errnum != 0 && error_of(type) != 0) continue;
     if (taken->route != *step.route) {
       return fmt::format("table {}: {} is taken, the lookup took {}", rule.table.value,
                          snapshot.routes[taken->route].dst.str(),
