@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "model/answer.h"
+#include "model/fib6.h"
 #include "os/kernel_ask.h"
 
 namespace retour {
@@ -54,27 +56,35 @@ std::optional<bool> custom_rules_v4(NetlinkSocket& socket, const Snapshot& snaps
   return std::nullopt;
 }
 
-/// Rules that are the kernel's own or fewer: only a missing one makes a difference, and only what
-/// its table alone decides shows it.
+/// Rules that are the kernel's own or fewer: only where one is missing does it matter whether they
+/// are asked. Then a destination is looked for that would be decided otherwise.
 std::optional<bool> custom_rules_v6(NetlinkSocket& socket, const Snapshot& snapshot) {
   if (shows_custom_rules(snapshot, Family::v6)) return true;
-  for (const TableId id : {table_local, table_main}) {
-    if (std::ranges::any_of(snapshot.rules, [id](const Rule& rule) {
-          return rule.family == Family::v6 && rule.table == id;
-        })) {
-      continue;
+  const auto rules = std::ranges::count(snapshot.rules, Family::v6, &Rule::family);
+  const bool routed = std::ranges::any_of(
+      snapshot.routes, [](const Route& route) { return route.family() == Family::v6; });
+  if (rules >= 2 || !routed) return std::nullopt;
+  Snapshot never = snapshot;
+  never.hidden.custom_rules_v6 = false;
+  Snapshot once = snapshot;
+  once.hidden.custom_rules_v6 = true;
+  const Fib6 unasked(never);
+  const Fib6 asked(once);
+  int tries = 16;
+  for (const Route& route : snapshot.routes) {
+    if (route.family() != Family::v6) continue;
+    for (const Ip& dst : {route.dst.address, route.dst.last()}) {
+      Flow flow;
+      flow.dst = dst;
+      const Lookup without = unasked.output(flow);
+      const Lookup with = asked.output(flow);
+      if (without.errnum == with.errnum && without.table == with.table) continue;
+      const auto reply = ask(socket, dst);
+      if (!reply || tries-- == 0) return std::nullopt;
+      const bool is_without = difference(snapshot, without, *reply).empty();
+      const bool is_with = difference(snapshot, with, *reply).empty();
+      if (is_without != is_with) return is_with;
     }
-    int tries = 8;  // one may be of no use just now
-    for (const Route& route : snapshot.routes) {
-      if (route.family() != Family::v6 || route.table != id) continue;
-      if (route.dst.address.is_multicast() || route.src) continue;
-      const auto reply = ask(socket, route.dst.address);
-      if (!reply || tries-- == 0) break;
-      // A table that nobody asks says nothing; an error of another kind is a route's of its own.
-      if (reply->errnum == ENETUNREACH) return true;
-      if (reply->errnum != 0 || reply->table == id) return false;
-    }
-    return std::nullopt;
   }
   return std::nullopt;
 }
