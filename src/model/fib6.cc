@@ -110,10 +110,10 @@ int Fib6::score(const Entry& entry, const NextHop& leg, const Search& search) co
 // find_rr_leaf(): the best of the lowest metric, else the best of all others together.
 void Fib6::select(std::span<const std::uint32_t> routes, const Search& search,
                   Chosen& chosen) const {
-  const std::uint32_t lowest = entries_[routes.front()].metric;
+  const std::uint32_t lowest = entry_at(routes.front()).metric;
   for (const std::uint32_t route : routes) {
-    const Entry& entry = entries_[route];
-    if (chosen.found && entry.metric != lowest && entries_[chosen.route].metric == lowest) {
+    const Entry& entry = entry_at(route);
+    if (chosen.found && entry.metric != lowest && entry_at(chosen.route).metric == lowest) {
       return;
     }
     if (entry.expired) continue;
@@ -150,7 +150,7 @@ Found Fib6::find(const Table* table, const Flow& flow, const Search& search) con
   Search pass = search;
   const Chosen chosen = choose(*table, flow, pass);
   if (!chosen.found) return {};
-  const Entry& entry = entries_[chosen.route];
+  const Entry& entry = entry_at(chosen.route);
   if (entry.error != 0) return {entry.error, chosen.route, nullptr, {}};
   const NextHop* leg = chosen.leg;
   if (search.hash) {
@@ -162,7 +162,7 @@ Found Fib6::find(const Table* table, const Flow& flow, const Search& search) con
 
 // Why a route for the flow's addresses cannot carry it; `taken` when it could.
 RouteOutcome Fib6::why_not(std::uint32_t route, const Search& search) const {
-  const Entry& entry = entries_[route];
+  const Entry& entry = entry_at(route);
   if (entry.expired) return RouteOutcome::expired;
   if (entry.blackhole) return RouteOutcome::taken;
   RouteOutcome why = RouteOutcome::dead;
@@ -182,9 +182,9 @@ RouteOutcome Fib6::why_not(std::uint32_t route, const Search& search) const {
 
 int Fib6::best_score(std::uint32_t route, const Search& search) const {
   int best = -1;
-  for (const NextHop& leg : entries_[route].legs) {
+  for (const NextHop& leg : entry_at(route).legs) {
     if (usable(leg) == RouteOutcome::taken) {
-      best = std::max(best, score(entries_[route], leg, search));
+      best = std::max(best, score(entry_at(route), leg, search));
     }
   }
   return best;

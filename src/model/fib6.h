@@ -34,8 +34,9 @@ class Fib6 {
   /// REQUIRES: !flow.iif
   [[nodiscard]] Lookup output(const Flow& flow) const;
 
-  /// ip6_dst_lookup_tail(): what a socket gets. As output(), but when that fails for a socket
-  /// without a source, one is chosen and the rules are asked again with it. REQUIRES: !flow.iif
+  /// ip6_dst_lookup_tail(): what a socket gets. As output(), but bound to a device it gets no
+  /// other, and when the lookup fails for a socket without a source, one is chosen and the rules
+  /// are asked again with it. REQUIRES: !flow.iif
   [[nodiscard]] Lookup connect(const Flow& flow) const;
 
   /// ip6_rcv_core(), ip6_route_input() and what ip6_forward() refuses. REQUIRES: flow.iif
@@ -115,6 +116,10 @@ class Fib6 {
     int score{-1};
   };
 
+  [[nodiscard]] const Entry& entry_at(std::uint32_t route) const {
+    return entries_[route - first_];
+  }
+
   void compile();
   [[nodiscard]] Entry entry_of(const Route& route) const;
   void share(std::uint32_t route);
@@ -153,7 +158,8 @@ class Fib6 {
   bool reachable_{};            ///< net.ipv6.conf.all.forwarding is off
   bool forgets_{};              ///< a table may have lost prefixes
   std::size_t hashes_{1};       ///< legs of the widest route, if a rule looks at the one taken
-  std::vector<Entry> entries_;  ///< parallel to Snapshot::routes; blank for other families
+  std::uint32_t first_{};       ///< the first IPv6 route of the snapshot
+  std::vector<Entry> entries_;  ///< parallel to its routes from there on; blank for other families
   std::unordered_map<TableId, Table> tables_;
   std::vector<const Table*> slots_;          ///< parallel to rules_.tables(); nullptr = missing
   std::set<std::pair<IfIndex, Ip>> failed_;  ///< gateways that are known not to answer

@@ -11,7 +11,7 @@ namespace retour {
 // one of them.
 std::vector<const NextHop*> Fib6::legs_taken(std::uint32_t route, const NextHop* liked,
                                              const Search& search) const {
-  const Entry& entry = entries_[route];
+  const Entry& entry = entry_at(route);
   if (entry.legs.size() < 2) return {liked};
   std::vector<const NextHop*> legs;
   bool refused = false;
@@ -43,7 +43,7 @@ std::vector<const NextHop*> Fib6::legs_taken(std::uint32_t route, const NextHop*
 }
 
 void Fib6::add_way(Lookup& lookup, std::uint32_t route, const NextHop& leg) const {
-  const Entry& entry = entries_[route];
+  const Entry& entry = entry_at(route);
   const Flow& flow = lookup.flow;
   // Delivered to this host it arrives by `lo`, whichever link has the address.
   Way way{entry.own ? loopback_index : leg.link, leg.gateway, std::nullopt, route};
@@ -65,7 +65,7 @@ void Fib6::add_way(Lookup& lookup, std::uint32_t route, const NextHop& leg) cons
 
 void Fib6::select_path(Lookup& lookup, const Decision& decision, const Search& search) const {
   const std::uint32_t route = lookup.route.value();
-  const Entry& entry = entries_[route];
+  const Entry& entry = entry_at(route);
   const std::vector<const NextHop*> legs =
       search.hash ? std::vector{decision.leg} : legs_taken(route, decision.leg, search);
   for (const NextHop* leg : legs) add_way(lookup, route, *leg);
@@ -141,6 +141,7 @@ Lookup Fib6::forward(const Flow& flow) const {
 
 Lookup Fib6::connect(const Flow& flow) const {
   Search search = search_of(flow);
+  search.strict = search.strict || flow.oif.has_value();
   Lookup lookup = look_up(flow, search);
   if (!flow.src.is_unspecified()) return lookup;
   const auto without_source = [&] {
@@ -195,7 +196,7 @@ Lookup Fib6::input(const Flow& flow) const {
   lookup = look_up(asked, search_of(asked));
   lookup.flow = flow;
   if (!lookup.ok()) return lookup;
-  const Entry& entry = entries_[lookup.route.value()];
+  const Entry& entry = entry_at(lookup.route.value());
   const Route& route = snapshot_.routes[*lookup.route];
   if (entry.own || route.type == RouteType::anycast) {
     lookup.link = loopback_index;

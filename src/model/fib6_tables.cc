@@ -33,15 +33,18 @@ void Fib6::compile() {
   std::unordered_map<TableId, std::vector<std::uint32_t>> members;
   std::vector<std::uint32_t>* list = nullptr;
   TableId last{};
-  entries_.resize(snapshot_.routes.size());
-  for (std::uint32_t i = 0; i < snapshot_.routes.size(); ++i) {
-    const Route& route = snapshot_.routes[i];
+  const auto& all = snapshot_.routes;
+  const auto first = std::ranges::find(all, Family::v6, &Route::family);
+  first_ = static_cast<std::uint32_t>(first - all.begin());
+  entries_.resize(all.size() - first_);
+  for (std::uint32_t i = first_; i < all.size(); ++i) {
+    const Route& route = all[i];
     if (route.family() != Family::v6) continue;
     if (list == nullptr || last != route.table) list = &members[route.table];
     last = route.table;
     list->push_back(i);
-    entries_[i] = entry_of(route);
-    if (entries_[i].object) share(i);
+    entries_[i - first_] = entry_of(route);
+    if (entry_at(i).object) share(i);
   }
   for (auto& [id, routes] : members) {
     const Table& made = tables_.emplace(id, table_of(std::move(routes))).first->second;
@@ -76,12 +79,12 @@ Fib6::Entry Fib6::entry_of(const Route& route) const {
 // the rules last changed, and gives it to the lookups of all others.
 void Fib6::share(std::uint32_t route) {
   const auto alike = [&](std::uint32_t other) {
-    const Entry& a = entries_[route];
-    const Entry& b = entries_[other];
+    const Entry& a = entry_at(route);
+    const Entry& b = entry_at(other);
     return a.own == b.own && a.legs.front().link == b.legs.front().link &&
            snapshot_.routes[route].prefsrc == snapshot_.routes[other].prefsrc;
   };
-  for (const std::uint32_t id : entries_[route].ids) {
+  for (const std::uint32_t id : entry_at(route).ids) {
     std::vector<std::uint32_t>& kinds = sharers_[id];
     if (std::ranges::none_of(kinds, alike)) kinds.push_back(route);
   }
