@@ -114,6 +114,18 @@ TEST_F(Ipv6, SocketsAreAskedForTwice) {
       EXPECT_EQ(lookup.source, seen.source) << dst;
     }
   }
+  // Bound to a link it takes no other, though RTM_GETROUTE says otherwise when it is given a
+  // source.
+  Flow bound;
+  bound.src = ip("fd00:2::1");
+  bound.dst = ip("fd00:3::9");
+  bound.oif = index(snapshot, "e0");
+  EXPECT_EQ(fib.output(bound).link, index(snapshot, "e1"));
+  EXPECT_EQ(fib.connect(bound).errnum, ENETUNREACH);
+  EXPECT_EQ(wire6::connect_udp(host, bound.dst, bound.src, "e0").errnum, ENETUNREACH);
+  bound.oif = index(snapshot, "e1");
+  EXPECT_EQ(fib.connect(bound).link, index(snapshot, "e1"));
+  EXPECT_EQ(wire6::connect_udp(host, bound.dst, bound.src, "e1").errnum, 0);
   Flow flow;
   flow.dst = ip("fd00:3::9");
   EXPECT_EQ(fib.output(flow).errnum, ENETUNREACH) << "what RTM_GETROUTE says";

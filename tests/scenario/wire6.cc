@@ -87,8 +87,17 @@ const sockaddr* generic(const sockaddr_in6& address) {
 
 }  // namespace
 
-Connected connect_udp(const KernelHost& host, const Ip& dst) {
+Connected connect_udp(const KernelHost& host, const Ip& dst, const Ip& src,
+                      const std::string& device) {
   const Fd fd = udp_socket(host);
+  if (!device.empty()) {
+    const auto size = static_cast<socklen_t>(device.size());
+    EXPECT_EQ(setsockopt(fd.get(), SOL_SOCKET, SO_BINDTODEVICE, device.c_str(), size), 0);
+  }
+  if (!src.is_unspecified()) {
+    const sockaddr_in6 from = address(src, 0);
+    EXPECT_EQ(bind(fd.get(), generic(from), sizeof(from)), 0);
+  }
   const sockaddr_in6 to = address(dst, 9);
   if (connect(fd.get(), generic(to), sizeof(to)) != 0) return {errno, {}};
   sockaddr_in6 own{};

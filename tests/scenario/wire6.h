@@ -20,8 +20,10 @@ struct Connected {
   Ip source{};
 };
 
-/// connect() of an unbound datagram socket, and what address it then has.
-[[nodiscard]] Connected connect_udp(const kernel_test::KernelHost& host, const Ip& dst);
+/// connect() of a datagram socket, bound to an address and a device if they are given, and what
+/// address it then has.
+[[nodiscard]] Connected connect_udp(const kernel_test::KernelHost& host, const Ip& dst,
+                                    const Ip& src = {}, const std::string& device = {});
 /// One datagram of a socket bound to `src`.
 void send_udp(const kernel_test::KernelHost& host, const Ip& src, const Ip& dst);
 
