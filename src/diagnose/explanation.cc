@@ -10,20 +10,6 @@ namespace retour {
 
 namespace {
 
-/// What rules are shown of a received packet: its sender's user is nobody's here, and its protocol
-/// and ports are looked into only where some rule asks.
-Flow as_seen(const Fib& fib, Flow flow) {
-  if (!flow.iif) return flow;
-  flow.oif.reset();
-  flow.uid = 0;
-  const bool v4 = flow.dst.is_v4();
-  if ((v4 ? fib.v4().rules() : fib.v6().rules()).dissects()) return flow;
-  if (v4) flow.ip_proto = 0;  // that of IPv6 is known without looking into the packet
-  flow.sport = 0;
-  flow.dport = 0;
-  return flow;
-}
-
 std::vector<TableAsked> tables_asked(const Fib& fib, const Flow& seen,
                                      const std::vector<Step>& steps) {
   std::vector<TableAsked> tables;
@@ -44,7 +30,8 @@ std::vector<TableAsked> tables_asked(const Fib& fib, const Flow& seen,
 
 Explanation lay_open(const Fib& fib, Lookup lookup) {
   Explanation found;
-  found.seen = as_seen(fib, lookup.flow);
+  const bool v4 = lookup.flow.dst.is_v4();
+  found.seen = (v4 ? fib.v4().rules() : fib.v6().rules()).seen(lookup.flow);
   found.tables = tables_asked(fib, found.seen, lookup.steps);
   if (lookup.source_check) {
     found.way_back = tables_asked(fib, lookup.source_check->flow, lookup.source_check->steps);

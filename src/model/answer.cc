@@ -143,13 +143,47 @@ bool names_a_sharer(const Snapshot& snapshot, const Way& way, const Answer& answ
   });
 }
 
+/// fib_find_info(): routes that differ in nothing but their prefix have their legs in common.
+bool have_legs_in_common(const Snapshot& snapshot, const Route& a, const Route& b) {
+  if (a.nexthop_id != 0 || b.nexthop_id != 0) {
+    const auto ids = objects_of(snapshot, a);
+    return std::ranges::any_of(objects_of(snapshot, b), [&](std::uint32_t id) {
+      return std::ranges::find(ids, id) != ids.end();
+    });
+  }
+  Route like = b;
+  like.dst = a.dst;
+  like.tos = a.tos;
+  return like == a;
+}
+
+/// __mkroute_output() keeps what it made with the leg, for each processor, and gives it to whatever
+/// else goes by that leg: the type is then that of the destination it was made for.
+bool names_a_leg_sharer(const Snapshot& snapshot, const Lookup& lookup, const Route& route,
+                        RouteType named) {
+  // By routes shorter than that, multicast is sent as if there were none.
+  constexpr std::uint8_t shortest = 4;
+  if (lookup.flow.iif || !lookup.flow.dst.is_v4()) return false;
+  if (lookup.verdict == Verdict::multicast && route.dst.length < shortest) return false;
+  return std::ranges::any_of(snapshot.routes, [&](const Route& other) {
+    if (other.family() != Family::v4 || !have_legs_in_common(snapshot, other, route)) return false;
+    const bool multicast = other.dst.address.is_multicast() && other.dst.length >= shortest;
+    return named == (multicast ? RouteType::multicast : other.type);
+  });
+}
+
 std::string difference(const Snapshot& snapshot, const Lookup& lookup, const Way& way,
                        const Answer& answer) {
   const Flow& flow = lookup.flow;
   Differences differences;
   const bool shared = names_a_sharer(snapshot, way, answer);
+  const RouteType type = type_of(snapshot, lookup, way);
+  const bool others =
+      way.route && names_a_leg_sharer(snapshot, lookup, snapshot.routes[*way.route], answer.type);
+  if (!shared && !others) {
+    differences.compare("type", type_name(type), type_name(answer.type));
+  }
   if (!shared) {
-    differences.compare("type", type_name(type_of(snapshot, lookup, way)), type_name(answer.type));
     differences.compare("table", table_of(snapshot, lookup, way).value, answer.table.value);
   }
   differences.compare("device", snapshot.link_name(way.link), snapshot.link_name(answer.link));
@@ -185,7 +219,9 @@ std::string difference(const Snapshot& snapshot, const Lookup& lookup, const Rou
   differences.compare("matched table", v6 ? ours.table.value : lookup.table.value,
                       matched.table.value);
   // The type is the packet's, not the entry's.
-  if (!everyone) differences.compare("matched type", type_name(ours.type), type_name(matched.type));
+  if (!everyone && !names_a_leg_sharer(snapshot, lookup, ours, matched.type)) {
+    differences.compare("matched type", type_name(ours.type), type_name(matched.type));
+  }
   differences.compare<unsigned>("matched tos", ours.tos, matched.tos);
   differences.compare<unsigned>("matched scope", ours.scope, matched.scope);
   differences.compare<unsigned>("matched protocol", ours.protocol, matched.protocol);

@@ -21,6 +21,7 @@ struct ArpReception {
   bool certain{true};
   bool proxy{};                       ///< it answers for another host (proxy_arp)
   Cause silent_because{Cause::none};  ///< the gate, when it stays silent
+  friend bool operator==(const ArpReception&, const ArpReception&) = default;
 };
 
 struct ArpRequest {

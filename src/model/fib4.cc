@@ -2,16 +2,46 @@
 #include "model/fib4.h"
 
 #include <algorithm>
+#include <cstring>
 
 namespace retour {
 
 namespace {
 
-constexpr std::uint16_t attribute_flow = 11;  // RTA_FLOW, FRA_FLOW: realms
+constexpr std::uint16_t attribute_multipath = 9;  // RTA_MULTIPATH
+constexpr std::uint16_t attribute_flow = 11;      // RTA_FLOW, FRA_FLOW: realms
+
+/// A leg of RTA_MULTIPATH with realms. Each begins with its length and flags (struct rtnexthop),
+/// each attribute of it with its length and type; all are padded to four bytes.
+bool leg_has_realms(std::span<const std::uint8_t> legs) {
+  const auto number = [](std::span<const std::uint8_t> data, std::size_t at) {
+    std::uint16_t value = 0;
+    std::memcpy(&value, &data[at], sizeof value);
+    return value;
+  };
+  const auto rest = [](std::span<const std::uint8_t> data, std::size_t length) {
+    return data.subspan(std::min((length + 3U) & ~std::size_t{3}, data.size()));
+  };
+  constexpr std::size_t leg_header = 8;
+  constexpr std::size_t header = 4;
+  while (legs.size() >= leg_header) {
+    const std::size_t length = number(legs, 0);
+    if (length < leg_header || length > legs.size()) return false;
+    for (auto attributes = legs.subspan(leg_header, length - leg_header);
+         attributes.size() >= header && number(attributes, 0) >= header;
+         attributes = rest(attributes, number(attributes, 0))) {
+      if (number(attributes, 2) == attribute_flow) return true;
+    }
+    legs = rest(legs, length);
+  }
+  return false;
+}
 
 bool has_realms(const std::vector<RawAttribute>& attributes) {
-  return std::ranges::any_of(
-      attributes, [](const RawAttribute& attribute) { return attribute.type == attribute_flow; });
+  return std::ranges::any_of(attributes, [](const RawAttribute& attribute) {
+    return attribute.type == attribute_flow ||
+           (attribute.type == attribute_multipath && leg_has_realms(attribute.data));
+  });
 }
 
 }  // namespace
@@ -47,10 +77,10 @@ void Fib4::compile_tables() {
     const int error = error_of(route.type) != 0 ? error_of(route.type)
                       : legs.blackhole          ? EINVAL
                                                 : 0;
-    entries_[i] = {legs.legs,   static_cast<std::int16_t>(error),
-                   route.tos,   route.scope,
-                   legs.object, (route.flags & 1U) != 0 && legs.legs.empty()};
-    host_scoped_ = host_scoped_ || (route.scope == scope_host && route.type != RouteType::local);
+    entries_[i] = {legs.legs,     static_cast<std::int16_t>(error),
+                   route.tos,     route.scope,
+                   legs.object,   (route.flags & 1U) != 0 && legs.legs.empty(),
+                   legs.resilient};
     custom_local =
         custom_local || (route.type == RouteType::local && route.protocol != protocol_kernel);
     realms_ = realms_ || (!route.other.empty() && has_realms(route.other));
@@ -84,14 +114,15 @@ RouteOutcome Fib4::usable(const NextHop& leg, const Flow& flow) const {
   if (flow.oif && *flow.oif != leg.link) return RouteOutcome::other_device;
   if (!leg.dead() && !leg.linkdown()) return RouteOutcome::taken;
   const bool ignored = snapshot_.effective(leg.link, Conf::ignore_routes_with_linkdown).value != 0;
+  const bool counts = ignored && !flow.ignore_linkstate;
   if (leg.dead()) {
     // While the sysctl says to ignore them, a dump shows `dead` also for what is merely linkdown.
     const Link* link = snapshot_.link(leg.link);
     const bool merely =
         ignored && leg.linkdown() && link != nullptr && link->up() && !link->carrier();
-    return merely ? RouteOutcome::linkdown : RouteOutcome::dead;
+    if (!merely) return RouteOutcome::dead;
   }
-  return ignored ? RouteOutcome::linkdown : RouteOutcome::taken;
+  return counts ? RouteOutcome::linkdown : RouteOutcome::taken;
 }
 
 // fib_table_lookup(): longest prefix first, backtracking to shorter ones. `note` hears of every

@@ -80,6 +80,7 @@ class Fib4 {
     Scope scope{};
     bool object{};
     bool dead{};
+    bool resilient{};  ///< of a nexthop group that looks at no neighbour
   };
 
   void compile_tables();
@@ -101,9 +102,10 @@ class Fib4 {
   [[nodiscard]] std::vector<Way> multipath(const Lookup& lookup, const Decision& decision) const;
   [[nodiscard]] std::vector<Way> default_routes(const Lookup& lookup,
                                                 const Decision& decision) const;
-  /// Whether the gateway of a leg is used: it may be this host itself, or have been.
-  enum class GatewayUse : std::uint8_t { always, never, either };
-  [[nodiscard]] GatewayUse gateway_use(const NextHop& leg, const Route& route) const;
+  /// The gateway of a leg is used for certain: it is not this host itself, nor may have been.
+  [[nodiscard]] bool gateway_is_sure(const NextHop& leg, const Route& route) const;
+  /// A route that ends on this host, or says so, holds flow.dst.
+  [[nodiscard]] bool host_route_leads_to(const Index* table, const Flow& flow) const;
   [[nodiscard]] std::vector<std::optional<Ip>> sources(const NextHop& leg, const Route& route,
                                                        const Flow& flow) const;
   void add_ways(const NextHop& leg, const Route& route, const Flow& flow,
@@ -130,7 +132,6 @@ class Fib4 {
   bool merge_{};
   bool custom_local_routes_{};
   bool realms_{};
-  bool host_scoped_{};  ///< a route of scope host that is not local: gateways may hang on it
   std::unordered_map<std::uint32_t, std::vector<IfIndex>> owners_;  ///< address → links
   std::unordered_set<IfIndex> addressed_;                           ///< links with an IPv4 address
 };

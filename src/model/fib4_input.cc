@@ -84,7 +84,7 @@ Verdict Fib4::validate_source(Lookup& lookup, IfIndex link, const Ip& reply_from
 Lookup Fib4::forward(const Flow& flow) const {
   Lookup lookup;
   lookup.flow = flow;
-  const Decision decision = decide(flow, &lookup.steps);
+  const Decision decision = decide(rules_.seen(flow), &lookup.steps);
   finish(lookup, decision);
   if (decision.errnum == 0) select_path(lookup, decision);
   return lookup;
@@ -153,14 +153,7 @@ Lookup Fib4::input(const Flow& flow, bool arp, Heard* heard) const {
   if ((flow.src.is_loopback() || flow.dst.is_loopback()) && !localnet(link)) {
     return drop(Verdict::martian);
   }
-  Flow asked = flow;
-  asked.oif.reset();
-  asked.uid = 0;
-  if (!rules_.dissects()) {
-    asked.ip_proto = 0;
-    asked.sport = 0;
-    asked.dport = 0;
-  }
+  const Flow asked = rules_.seen(flow);
   const bool shared = heard != nullptr && rules_.blind_to_links();
   Decision decision;
   if (shared && heard->forward) {

@@ -61,11 +61,15 @@ std::vector<std::optional<Ip>> Fib4::sources(const NextHop& leg, const Route& ro
   const auto add = [&found](const std::optional<Ip>& source) {
     if (std::ranges::find(found, source) == found.end()) found.push_back(source);
   };
-  // nh_create_ipv4(): one wider than what the object itself reaches.
-  const Scope own = (leg.gateway ? scope_link : scope_host) - 1;
   if (by_sysctl) add(leg_source(leg, route.scope, false));
-  if (route.nexthop_id != 0) add(leg_source(leg, own, by_sysctl));
-  if (route.nexthop_id != 0 && by_sysctl) add(leg_source(leg, own, false));
+  if (route.nexthop_id == 0) return found;
+  // nh_create_ipv4(): one wider than what the object itself reaches.
+  const auto add_reached = [&](Scope reached) {
+    add(leg_source(leg, reached - 1, by_sysctl));
+    if (by_sysctl) add(leg_source(leg, reached - 1, false));
+  };
+  if (leg.gateway) add_reached(scope_link);
+  if (!leg.gateway || !gateway_is_sure(leg, route)) add_reached(scope_host);
   return found;
 }
 
@@ -73,50 +77,61 @@ std::vector<std::optional<Ip>> Fib4::sources(const NextHop& leg, const Route& ro
 // goes by the leg's gateway even where that is not used.
 void Fib4::add_ways(const NextHop& leg, const Route& route, const Flow& flow,
                     std::vector<Way>& ways) const {
-  const GatewayUse use = gateway_use(leg, route);
+  const bool sure = !leg.gateway || gateway_is_sure(leg, route);
   const auto index = static_cast<std::uint32_t>(&route - snapshot_.routes.data());
   for (const auto& source : sources(leg, route, flow)) {
-    for (const bool gateway : {true, false}) {
-      if (use == (gateway ? GatewayUse::never : GatewayUse::always)) continue;
-      const Way way{leg.link, gateway ? leg.gateway : std::nullopt, source, index};
+    for (const bool direct : {false, true}) {
+      if (direct && sure) continue;
+      Way way{leg.link, leg.gateway, source, index};
+      if (direct) way.gateway.reset();
       if (std::ranges::find(ways, way) == ways.end()) ways.push_back(way);
     }
   }
 }
 
 // fib_check_nh_v4_gw(): a gateway counts only when it is reached by a route of scope link. The
-// kernel finds that out once, when the route is added; a route that says otherwise now may have
-// come later.
-Fib4::GatewayUse Fib4::gateway_use(const NextHop& leg, const Route& route) const {
-  if (!leg.gateway) return GatewayUse::never;
-  if (!leg.gateway->is_v4() || leg.onlink()) return GatewayUse::always;
-  if (owns(*leg.gateway, leg.link)) return GatewayUse::never;  // the host itself
+// kernel finds that out once, when the route is added: in the route's own table, else by the rules.
+// What leads there now may have come later, so nothing else may.
+bool Fib4::gateway_is_sure(const NextHop& leg, const Route& route) const {
+  if (!leg.gateway->is_v4() || leg.onlink()) return true;
+  if (owns(*leg.gateway, leg.link) || address_type(*leg.gateway) == RouteType::local) return false;
+  // A nexthop object is made before any route, and for all tables.
+  const bool object = route.nexthop_id != 0;
   Flow flow;
   flow.dst = *leg.gateway;
   flow.oif = leg.link;
-  flow.scope = std::max(scope_link, static_cast<Scope>(std::min(route.scope + 1, 255)));
-  const auto narrow = [&](std::uint32_t found) {
-    return snapshot_.routes[found].scope != scope_link;
-  };
-  if (route.table != table_main) {
-    const Found found = find(table(route.table), flow);
-    if (found.leg != nullptr) {
-      return narrow(found.route) ? GatewayUse::either : GatewayUse::always;
+  flow.scope = object ? scope_link
+                      : std::max(scope_link, static_cast<Scope>(std::min(route.scope + 1, 255)));
+  flow.ignore_linkstate = true;
+  const Index* own = object || route.table == table_main ? nullptr : table(route.table);
+  const bool led = find(own, flow).leg != nullptr || decide(flow).leg != nullptr;
+  return led && !host_route_leads_to(own, flow) &&
+         std::ranges::none_of(slots_, [&](const Index* asked) {
+           return asked != own && host_route_leads_to(asked, flow);
+         });
+}
+
+bool Fib4::host_route_leads_to(const Index* table, const Flow& flow) const {
+  if (table == nullptr) return false;
+  for (const auto* node = table->find(flow.dst.v4_bits()); node != nullptr;
+       node = table->parent(*node)) {
+    for (const std::uint32_t route : table->entries(*node)) {
+      const Entry& entry = entries_[route];
+      if (entry.scope <= scope_link || entry.error != 0) continue;
+      for (const NextHop& leg : entry.legs) {
+        if (usable(leg, flow) == RouteOutcome::taken) return true;
+      }
     }
   }
-  const Decision decision = decide(flow);
-  if (address_type(*leg.gateway) == RouteType::local) return GatewayUse::either;
-  if (decision.leg != nullptr) {
-    return decision.route->scope == scope_link ? GatewayUse::always : GatewayUse::either;
-  }
-  // Nothing leads there any more. What did was a route of scope link, but on hosts of an odd kind.
-  return host_scoped_ || leg.link == loopback_index ? GatewayUse::either : GatewayUse::always;
+  return false;
 }
 
 // fib_select_multipath(), nexthop_select_path(). The hash seed is random, so the answer is a set;
 // since 6.16 a leg whose own source is the flow's wins on output.
 std::vector<Way> Fib4::multipath(const Lookup& lookup, const Decision& decision) const {
   const bool object = decision.route->nexthop_id != 0;
+  const auto index = static_cast<std::size_t>(decision.route - snapshot_.routes.data());
+  const bool by_neighbor = object && !entries_[index].resilient;
   const bool prefers_source = snapshot_.release() >= Release{6, 16} && !object &&
                               !lookup.flow.iif && !lookup.flow.src.is_unspecified();
   std::vector<const NextHop*> legs;
@@ -126,7 +141,7 @@ std::vector<Way> Fib4::multipath(const Lookup& lookup, const Decision& decision)
     Flow any = lookup.flow;
     any.oif.reset();
     if (usable(leg, any) == RouteOutcome::dead) continue;
-    if (object && !good_neighbor(leg)) continue;
+    if (by_neighbor && !good_neighbor(leg)) continue;
     legs.push_back(&leg);
   }
   if (prefers_source) {
@@ -134,8 +149,10 @@ std::vector<Way> Fib4::multipath(const Lookup& lookup, const Decision& decision)
     std::ranges::copy_if(legs, std::back_inserter(own), [&](const NextHop* leg) {
       return leg_source(*leg, decision.route->scope, localnet(leg->link)) == lookup.flow.src;
     });
-    // One without carrier may be passed over, see above; then the others are as good as ever.
-    const bool sure = std::ranges::any_of(own, [](const NextHop* leg) { return !leg->linkdown(); });
+    // One without carrier may be passed over, see above, and one whose gateway does not answer with
+    // fib_multipath_use_neigh; then the others are as good as ever.
+    const bool sure = std::ranges::any_of(
+        own, [this](const NextHop* leg) { return !leg->linkdown() && good_neighbor(*leg); });
     if (sure) legs = std::move(own);
   }
   if (legs.empty()) legs.push_back(decision.leg);
@@ -179,7 +196,7 @@ std::vector<Way> Fib4::default_routes(const Lookup& lookup, const Decision& deci
       metric = route.metric;
       const NextHop& leg = entry.legs.front();
       if (route.scope != decision.route->scope || route.type != RouteType::unicast) continue;
-      if (gateway_use(leg, route) == GatewayUse::never) continue;
+      if (!leg.gateway) continue;
       if (rated.empty() && &route != decision.route) break;
       rated.emplace_back(&leg, &route);
     }
@@ -191,9 +208,11 @@ std::vector<Way> Fib4::default_routes(const Lookup& lookup, const Decision& deci
     const Neighbor* known = snapshot_.neighbor(leg->link, *leg->gateway);
     const bool good = known == nullptr || known->reachable();
     // A gateway that answered once but not lately is taken unless it was the last one's turn; one
-    // that failed only when no other is left.
-    if (good || known->valid()) add_ways(*leg, *route, lookup.flow, possible);
-    if (good) return possible;
+    // that failed only when no other is left. One that may be this host itself may be passed over,
+    // and taken for want of another.
+    const bool sure = gateway_is_sure(*leg, *route);
+    if (good || known->valid() || !sure) add_ways(*leg, *route, lookup.flow, possible);
+    if (good && sure) return possible;
     add_ways(*leg, *route, lookup.flow, all);
   }
   return possible.empty() ? all : possible;

@@ -185,14 +185,7 @@ Lookup Fib6::input(const Flow& flow) const {
     if (flow.dst.is_multicast() && scope6_of(flow.dst) == 1) return drop(Verdict::martian);
   }
   if (flow.dst.is_multicast() && scope6_of(flow.dst) == 0) return drop(Verdict::martian);
-  // ip6_route_input() knows a packet's protocol always, its ports only if a rule asks for them.
-  Flow asked = flow;
-  asked.oif.reset();
-  asked.uid = 0;
-  if (!rules_.dissects()) {
-    asked.sport = 0;
-    asked.dport = 0;
-  }
+  const Flow asked = rules_.seen(flow);
   lookup = look_up(asked, search_of(asked));
   lookup.flow = flow;
   if (!lookup.ok()) return lookup;

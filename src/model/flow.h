@@ -26,6 +26,7 @@ struct Flow {
   std::uint32_t flowlabel{};  ///< IPv6: 20 bits
   std::uint64_t tun_id{};     ///< of a packet out of a lightweight tunnel; 0 = none
   Scope scope{};              ///< IPv4: routes of a wider scope do not count (SO_DONTROUTE: link)
+  bool ignore_linkstate{};    ///< IPv4: as if no link ignored routes without carrier
   friend bool operator==(const Flow&, const Flow&) = default;
 };
 

@@ -208,11 +208,25 @@ RuleList RuleList::narrowed(const Flow& flow) const {
   return kept;
 }
 
+Flow RuleList::seen(Flow flow) const {
+  if (!flow.iif) return flow;
+  flow.oif.reset();
+  flow.uid = 0;
+  if (dissects_) return flow;
+  if (family_ == Family::v4) flow.ip_proto = 0;  // IPv6 knows it without looking into the packet
+  flow.sport = 0;
+  flow.dport = 0;
+  return flow;
+}
+
 bool RuleList::suppressed(const Rule& rule, const Found& found) const {
   const Route& route = snapshot_.routes[found.route];
   if (rule.suppress_prefixlength && route.dst.length <= *rule.suppress_prefixlength) return true;
   if (!rule.suppress_ifgroup) return false;
-  const Link* link = found.leg != nullptr ? snapshot_.link(found.leg->link) : nullptr;
+  // IPv4 looks at the route's first leg, whichever is taken; IPv6 at the one taken.
+  const bool first = family_ == Family::v4 && !found.legs.empty();
+  const NextHop* leg = first ? &found.legs.front() : found.leg;
+  const Link* link = leg != nullptr ? snapshot_.link(leg->link) : nullptr;
   return link != nullptr && link->group == *rule.suppress_ifgroup;
 }
 

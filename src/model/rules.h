@@ -54,6 +54,9 @@ class RuleList {
   [[nodiscard]] bool custom() const { return custom_; }
   /// Input lookups see protocol and ports (fib4_rules_early_flow_dissect()).
   [[nodiscard]] bool dissects() const { return dissects_; }
+  /// What rules are shown of a packet. One that was received has no user here, and its protocol and
+  /// ports are looked into only where some rule asks; of IPv6 the protocol is known always.
+  [[nodiscard]] Flow seen(Flow flow) const;
   /// No rule asks for a link: all links decide alike.
   [[nodiscard]] bool blind_to_links() const { return blind_to_links_; }
 

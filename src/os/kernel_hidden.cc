@@ -5,21 +5,22 @@
 #include <cerrno>
 
 #include "model/answer.h"
-#include "model/fib6.h"
+#include "model/fib.h"
 #include "os/kernel_ask.h"
 
 namespace retour {
 namespace {
 
 /// What the kernel answers; nothing when asking itself failed.
-std::optional<Answer> ask(NetlinkSocket& socket, const Ip& dst, const Ip& src = {},
-                          std::optional<IfIndex> iif = {}) {
-  Flow flow;
-  flow.dst = dst;
-  flow.src = src;
-  flow.iif = iif;
+std::optional<Answer> ask(NetlinkSocket& socket, const Flow& flow) {
   const auto answers = ask_kernel(socket, {&flow, 1});
   return answers ? std::optional(answers->front()) : std::nullopt;
+}
+
+std::optional<Answer> ask(NetlinkSocket& socket, const Ip& dst) {
+  Flow flow;
+  flow.dst = dst;
+  return ask(socket, flow);
 }
 
 /// As far as the list of rules tells: any rule that is not the kernel's own was added.
@@ -42,44 +43,62 @@ std::optional<TableId> table_of_local(NetlinkSocket& socket, const Ip& local) {
   return reply->table;
 }
 
-std::optional<bool> custom_rules_v4(NetlinkSocket& socket, const Snapshot& snapshot) {
-  if (shows_custom_rules(snapshot, Family::v4)) return true;
-  // Without custom rules `local` is merged into `main`, and the answer names that one. Needs an
-  // address that is local: a host whose loopback is down may have another.
-  auto table = table_of_local(socket, Ip::v4(0x7f000001));
-  for (std::size_t i = 0; !table && i < snapshot.addresses.size(); ++i) {
-    const Ip& own = snapshot.addresses[i].local.address;
-    if (own.is_v4()) table = table_of_local(socket, own);
+/// Without custom rules `local` is merged into `main`, and the answer names that one. Needs an
+/// address that is local, and not by a route that main itself has.
+std::optional<bool> by_local_addresses(NetlinkSocket& socket, const Snapshot& snapshot) {
+  const auto local_in = [](const Route& route, TableId table) {
+    return route.table == table && route.type == RouteType::local && route.family() == Family::v4;
+  };
+  int tries = 16;
+  for (const Route& route : snapshot.routes) {
+    const Ip& own = route.dst.address;
+    if (!local_in(route, table_local) || route.dst.length != 32) continue;
+    if (std::ranges::any_of(snapshot.routes, [&](const Route& other) {
+          return local_in(other, table_main) && other.dst.contains(own);
+        })) {
+      continue;
+    }
+    const auto table = table_of_local(socket, own);
+    if (table == table_main) return false;
+    if (table == table_local) return true;
+    if (tries-- == 0) break;
   }
-  if (table == table_main) return false;
-  if (table == table_local) return true;
   return std::nullopt;
 }
 
-/// Rules that are the kernel's own or fewer: only where one is missing does it matter whether they
-/// are asked. Then a destination is looked for that would be decided otherwise.
-std::optional<bool> custom_rules_v6(NetlinkSocket& socket, const Snapshot& snapshot) {
-  if (shows_custom_rules(snapshot, Family::v6)) return true;
-  const auto rules = std::ranges::count(snapshot.rules, Family::v6, &Rule::family);
-  const bool routed = std::ranges::any_of(
-      snapshot.routes, [](const Route& route) { return route.family() == Family::v6; });
-  if (rules >= 2 || !routed) return std::nullopt;
+/// Packets that may go by a route: to its first and last address, from whatever link and from its
+/// own; a route that takes all but what is bound elsewhere hides the others.
+std::vector<Flow> flows_by(const Route& route) {
+  std::vector<Flow> flows;
+  for (const Ip& dst : {route.dst.address, route.dst.last()}) {
+    Flow flow;
+    flow.dst = dst;
+    flows.push_back(flow);
+    if (route.next_hops.empty()) continue;
+    flow.oif = route.next_hops.front().link;
+    flows.push_back(flow);
+  }
+  return flows;
+}
+
+/// A packet is looked for that the model sends elsewhere when the rules are asked.
+std::optional<bool> by_model(NetlinkSocket& socket, const Snapshot& snapshot, Family family) {
   Snapshot never = snapshot;
+  never.hidden.custom_rules_v4 = false;
   never.hidden.custom_rules_v6 = false;
   Snapshot once = snapshot;
+  once.hidden.custom_rules_v4 = true;
   once.hidden.custom_rules_v6 = true;
-  const Fib6 unasked(never);
-  const Fib6 asked(once);
+  const Fib unasked(never);
+  const Fib asked(once);
   int tries = 16;
   for (const Route& route : snapshot.routes) {
-    if (route.family() != Family::v6) continue;
-    for (const Ip& dst : {route.dst.address, route.dst.last()}) {
-      Flow flow;
-      flow.dst = dst;
+    if (route.family() != family) continue;
+    for (const Flow& flow : flows_by(route)) {
       const Lookup without = unasked.output(flow);
       const Lookup with = asked.output(flow);
       if (without.errnum == with.errnum && without.table == with.table) continue;
-      const auto reply = ask(socket, dst);
+      const auto reply = ask(socket, as_asked(flow));
       if (!reply || tries-- == 0) return std::nullopt;
       const bool is_without = difference(snapshot, without, *reply).empty();
       const bool is_with = difference(snapshot, with, *reply).empty();
@@ -89,8 +108,42 @@ std::optional<bool> custom_rules_v6(NetlinkSocket& socket, const Snapshot& snaps
   return std::nullopt;
 }
 
-/// A packet whose source is a broadcast address passes the cheap source check, and fails the
-/// thorough one, which is made once a local route was ever added by hand (fib_validate_source()).
+std::optional<bool> custom_rules_v4(NetlinkSocket& socket, const Snapshot& snapshot) {
+  if (shows_custom_rules(snapshot, Family::v4)) return true;
+  const auto known = by_local_addresses(socket, snapshot);
+  return known ? known : by_model(socket, snapshot, Family::v4);
+}
+
+/// Rules that are the kernel's own or fewer: only where one is missing does it matter whether they
+/// are asked.
+std::optional<bool> custom_rules_v6(NetlinkSocket& socket, const Snapshot& snapshot) {
+  if (shows_custom_rules(snapshot, Family::v6)) return true;
+  if (std::ranges::count(snapshot.rules, Family::v6, &Rule::family) >= 2) return std::nullopt;
+  return by_model(socket, snapshot, Family::v6);
+}
+
+/// A source that is not a host's, and not one of our own addresses either: one of 127.0.0.0/8, or a
+/// broadcast address. Only the tables know it, and its links may be without carrier.
+std::optional<Ip> impossible_source(NetlinkSocket& socket, const Snapshot& snapshot) {
+  std::vector<Ip> sources;
+  for (std::uint32_t host = 2; host < 6; ++host) sources.push_back(Ip::v4(0x7f000000U + host));
+  for (const Route& route : snapshot.routes) {
+    if (route.family() != Family::v4 || route.type != RouteType::broadcast) continue;
+    if (!route.dst.address.is_limited_broadcast()) sources.push_back(route.dst.address);
+  }
+  for (const Ip& ip : sources) {
+    const auto is_own = [&](const Address& own) { return own.local.address == ip; };
+    if (std::ranges::any_of(snapshot.addresses, is_own)) continue;
+    const auto reply = ask(socket, ip);
+    if (!reply || reply->errnum != 0) continue;
+    if (reply->type == RouteType::local || reply->type == RouteType::broadcast) return ip;
+  }
+  return std::nullopt;
+}
+
+/// fib_validate_source(): a packet from such a source passes the cheap check, and fails the
+/// thorough one, which is made once a local route was ever added by hand. To 255.255.255.255 no
+/// other check comes before.
 std::optional<bool> custom_local_routes_v4(NetlinkSocket& socket, const Snapshot& snapshot) {
   if (snapshot.hidden.custom_rules_v4 != false) return std::nullopt;
   if (std::ranges::any_of(snapshot.routes, [](const Route& route) {
@@ -99,32 +152,23 @@ std::optional<bool> custom_local_routes_v4(NetlinkSocket& socket, const Snapshot
       })) {
     return true;
   }
-  const auto owned = [&](const Ip& ip) {
-    return std::ranges::any_of(snapshot.addresses,
-                               [&](const Address& own) { return own.local.address == ip; });
-  };
-  // One that the kernel itself takes for a broadcast address; its links may be without carrier.
-  const auto broadcast = std::ranges::find_if(snapshot.routes, [&](const Route& route) {
-    if (route.family() != Family::v4 || route.type != RouteType::broadcast) return false;
-    const Ip& ip = route.dst.address;
-    if (ip.is_loopback() || ip.is_limited_broadcast() || owned(ip)) return false;
-    const auto reply = ask(socket, route.dst.address);
-    return reply && reply->errnum == 0 && reply->type == RouteType::broadcast;
-  });
-  if (broadcast == snapshot.routes.end()) return std::nullopt;
-  for (const Address& own : snapshot.addresses) {
-    const Ip& ip = own.local.address;
-    const Link* link = snapshot.link(own.link);
-    if (!ip.is_v4() || ip.is_loopback() || link == nullptr || !link->up()) continue;
-    const auto itself = ask(socket, ip);  // may be a multicast address, or a reject route's
-    if (!itself || itself->errnum != 0 || itself->type != RouteType::local) continue;
-    const auto value = [&](Conf conf) { return snapshot.effective(own.link, conf); };
-    const EffectiveConf filter = value(Conf::rp_filter);
-    const EffectiveConf accepts = value(Conf::accept_local);
-    if (!filter.known || filter.value != 0 || !accepts.known || accepts.value != 0) continue;
-    const auto reply = ask(socket, ip, broadcast->dst.address, own.link);
+  const auto source = impossible_source(socket, snapshot);
+  if (!source) return std::nullopt;
+  constexpr std::uint32_t smallest_mtu = 68;  // a link of less has no IPv4
+  for (const Link& link : snapshot.links) {
+    const auto is = [&](Conf conf, std::int32_t wanted) {
+      const EffectiveConf value = snapshot.effective(link.index, conf);
+      return value.known && value.value == wanted;
+    };
+    if (link.loopback() || link.mtu < smallest_mtu) continue;
+    if (!is(Conf::rp_filter, 0) || !is(Conf::accept_local, 0)) continue;
+    Flow flow;
+    flow.dst = Ip::v4(0xffffffffU);
+    flow.src = *source;
+    flow.iif = link.index;
+    const auto reply = ask(socket, flow);
     if (!reply) return std::nullopt;
-    if (reply->errnum == 0 && reply->type == RouteType::local) return false;
+    if (reply->errnum == 0 && reply->type == RouteType::broadcast) return false;
     if (reply->errnum == EINVAL) return true;
   }
   return std::nullopt;

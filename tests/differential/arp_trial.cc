@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "differential/arp_wire.h"
 #include "differential/pool.h"
 #include "model/arp.h"
@@ -55,12 +57,18 @@ Result<std::vector<Mismatch>> compare(const Snapshot& snapshot, const std::vecto
   if (!answered) return fail(answered.error());
   if (auto forgotten = forget_neighbors(); !forgotten) return fail(forgotten.error());
   const Fib fib(snapshot);
+  std::vector<IfIndex> links;
+  for (const Link& link : snapshot.links) links.push_back(link.index);
   std::vector<Mismatch> mismatches;
   for (std::size_t i = 0; i < requests.size(); ++i) {
     const WireRequest& request = requests[i];
     const bool answers = (*answered)[i];
-    const ArpReception heard =
-        hear_arp(fib, {request.sender, request.target}, {request.link}).front();
+    const ArpRequest broadcast{request.sender, request.target};
+    const ArpReception heard = hear_arp(fib, broadcast, {request.link}).front();
+    const auto on_all = hear_arp(fib, broadcast, links);
+    if (std::ranges::find(on_all, heard) == on_all.end()) {
+      mismatches.push_back({*asked[i], "arp", "the link says otherwise when all hear it", "", ""});
+    }
     ++tally.arp_requests;
     if (answers) ++tally.arp_answered;
     if (answers && heard.proxy) ++tally.arp_proxied;

@@ -84,10 +84,21 @@ Result<FibLookup::Found> FibLookup::ask(const Flow& flow, TableId table) const {
 
 Result<std::string> FibLookup::difference(const Snapshot& snapshot, const Lookup& lookup,
                                           std::uint64_t& checked) const {
-  if (lookup.flow.oif) return std::string{};
+  auto differs = difference(snapshot, lookup.flow, lookup.steps, lookup.errnum, checked);
+  if (!differs || !differs->empty() || !lookup.source_check) return differs;
+  const SourceCheck& check = *lookup.source_check;
+  differs = difference(snapshot, check.flow, check.steps, check.errnum, checked);
+  if (differs && !differs->empty()) *differs = "way back: " + *differs;
+  return differs;
+}
+
+Result<std::string> FibLookup::difference(const Snapshot& snapshot, const Flow& flow,
+                                          const std::vector<Step>& steps, int errnum,
+                                          std::uint64_t& checked) const {
+  if (flow.oif) return std::string{};
   if (!snapshot.hidden.custom_rules_v4) return std::string{};  // one trie or two: nobody knows
   const bool merged = !*snapshot.hidden.custom_rules_v4;
-  for (const Step& step : lookup.steps) {
+  for (const Step& step : steps) {
     const Rule& rule = snapshot.rules[step.rule];
     const bool looked = step.outcome == RuleOutcome::no_entry ||
                         step.outcome == RuleOutcome::suppressed ||
@@ -95,8 +106,7 @@ Result<std::string> FibLookup::difference(const Snapshot& snapshot, const Lookup
     if (!looked || rule.action != RuleAction::lookup || rule.table.value > 255) continue;
     // While local is merged into main, steps are told as if they were two; the kernel has one.
     if (merged && !step.route) continue;
-    const auto found =
-        ask(lookup.flow, merged && rule.table == table_local ? table_main : rule.table);
+    const auto found = ask(flow, merged && rule.table == table_local ? table_main : rule.table);
     if (!found) return fail(found.error());
     ++checked;
     const std::string where = fmt::format("table {} (rule {})", rule.table.value, rule.priority);
@@ -106,7 +116,7 @@ Result<std::string> FibLookup::difference(const Snapshot& snapshot, const Lookup
                          found->prefix_length, found->type, found->errnum);
     }
     const Route& route = snapshot.routes[*step.route];
-    if (lookup.errnum == EINVAL && found->errnum == EINVAL) continue;  // a blackhole nexthop object
+    if (errnum == EINVAL && found->errnum == EINVAL) continue;  // a blackhole nexthop object
     const int expected = error_of(route.type);
     if (found->errnum != expected ||
         (expected == 0 &&

@@ -18,13 +18,16 @@ class FibLookup {
  public:
   [[nodiscard]] static Result<FibLookup> open();
 
-  /// What a step of the IPv4 lookup says otherwise than the kernel's table; empty when nothing.
-  /// `checked` counts the steps that could be asked for: the kernel's question has room for tables
-  /// below 256, and none for an output device.
+  /// What a step of the IPv4 lookup, or of the one that judged its source, says otherwise than the
+  /// kernel's table; empty when nothing. `checked` counts the steps that could be asked for: the
+  /// kernel's question has room for tables below 256, and none for an output device.
   [[nodiscard]] Result<std::string> difference(const Snapshot& snapshot, const Lookup& lookup,
                                                std::uint64_t& checked) const;
 
  private:
+  [[nodiscard]] Result<std::string> difference(const Snapshot& snapshot, const Flow& flow,
+                                               const std::vector<Step>& steps, int errnum,
+                                               std::uint64_t& checked) const;
   explicit FibLookup(Fd fd) : fd_(std::move(fd)) {}
   struct Found;
   [[nodiscard]] Result<Found> ask(const Flow& flow, TableId table) const;

@@ -158,13 +158,20 @@ void Generator::neighbors() {
 }
 
 // IPv4 settles when a route is added whether its gateway is this host itself, and keeps the source
-// of each leg of a multipath route: with addresses that come and go later the kernel answers by
-// what it remembers, and no dump tells. The model takes the host to be as it always was.
+// of each leg of a multipath route: with addresses that go later, or for legs come, the kernel
+// answers by what it remembers, and no dump tells. The model takes those to have never been there.
+bool Generator::remembers_sources() const {
+  return v4() && std::ranges::any_of(script_, [](const Line& line) {
+           return line.text.starts_with("route ") &&
+                  line.text.find(" nexthop ") != std::string::npos;
+         });
+}
+
 bool Generator::remembers_addresses() const {
   if (!v4()) return false;
+  if (remembers_sources()) return true;
   return std::ranges::any_of(script_, [&](const Line& line) {
     if (!line.text.starts_with("route ")) return false;
-    if (line.text.find(" nexthop ") != std::string::npos) return true;
     const auto via = line.text.find(" via ");
     if (via == std::string::npos) return false;
     const auto gateway = line.text.substr(via + 5, line.text.find(' ', via + 5) - via - 5);
@@ -205,7 +212,7 @@ void Generator::events() {
         if (!added_routes_.empty()) ip(random_.of(added_routes_));
         break;
       case 7:
-        if (!remembers_addresses()) address(nic.name);
+        if (!remembers_sources()) address(nic.name);
         break;
       case 8:
         script_.push_back(

@@ -45,6 +45,7 @@ class Generator {
   void multicast_groups();
   void neighbors();
   void events();
+  [[nodiscard]] bool remembers_sources() const;
   [[nodiscard]] bool remembers_addresses() const;
   [[nodiscard]] const std::string& nic();
   [[nodiscard]] const std::string& device();  ///< a NIC, or now and then lo

@@ -65,4 +65,18 @@ std::string wrong_candidates(const Fib& fib, const Lookup& lookup) {
   return {};
 }
 
+// Impact asks where a packet is sent whose source nobody judges: the ways of one that is judged
+// are among those.
+std::string wrong_forward(const Fib& fib, const Lookup& lookup) {
+  const Flow& flow = lookup.flow;
+  if (!flow.iif || !flow.dst.is_v4() || lookup.verdict != Verdict::unicast) return {};
+  const Lookup sent = fib.forward(flow);
+  for (const Way& way : lookup.candidates) {
+    if (std::ranges::find(sent.candidates, way) != sent.candidates.end()) continue;
+    return fmt::format("dev {} is taken, but not when the source is not judged",
+                       fib.snapshot().link_name(way.link));
+  }
+  return {};
+}
+
 }  // namespace retour::differential

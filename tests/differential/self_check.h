@@ -20,4 +20,7 @@ namespace retour::differential {
 /// Fib::consider() against the steps of the lookup.
 [[nodiscard]] std::string wrong_candidates(const Fib& fib, const Lookup& lookup);
 
+/// Fib::forward() against an IPv4 input lookup that passed.
+[[nodiscard]] std::string wrong_forward(const Fib& fib, const Lookup& lookup);
+
 }  // namespace retour::differential

@@ -16,7 +16,7 @@ namespace retour::differential {
 struct Tally {
   std::uint64_t hosts{};
   std::uint64_t lines{}, accepted{};
-  std::uint64_t hosts_without_custom_rules{}, hosts_with_events{};
+  std::uint64_t hosts_without_custom_rules{};
   std::uint64_t queries{}, mismatches{};
   std::uint64_t steps_asked{}, matches_asked{};
   std::uint64_t skipped_hosts{}, moved{};  ///< moved: something changed while a host was asked
@@ -28,6 +28,7 @@ struct Tally {
   std::array<std::uint64_t, 10> candidates{};       ///< by number; the last: as many or more
   std::uint64_t not_first{};  ///< the kernel took another candidate than the first
   std::uint64_t set_members{}, set_members_seen{};
+  std::uint64_t may_be_refused{}, refused{};  ///< or_errnum: said, and met
   std::uint64_t via_objects{}, via_multipath{};
   std::uint64_t arp_requests{}, arp_answered{}, arp_undetermined{}, arp_proxied{};
   std::array<std::uint64_t, 16> arp_silent{};  ///< by Cause

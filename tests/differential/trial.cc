@@ -165,10 +165,15 @@ class Trial {
       note("table", std::move(*differs));
     }
     note("considered", wrong_candidates(fib_, lookup));
+    note("forward", wrong_forward(fib_, lookup));
     if (++asked_ % 16 == 0) note("intervals", wrong_interval(fib_, flow));
     tally_.count(snapshot_, lookup);
     if (matched) ++tally_.matches_asked;
     if (lookup.candidates.size() > 1) count_set(query, lookup, answer);
+    if (lookup.or_errnum != 0 && lookup.ok()) {
+      ++tally_.may_be_refused;
+      if (answer.errnum == lookup.or_errnum) ++tally_.refused;
+    }
     return {};
   }
 
@@ -186,7 +191,9 @@ class Trial {
     ++spread->asked;
     for (std::size_t i = 0; i < spread->ways.size(); ++i) {
       const Way& way = spread->ways[i];
-      if (way.link == answer.link && way.gateway == answer.gateway) spread->taken[i] = true;
+      if (way.link != answer.link || way.gateway != answer.gateway) continue;
+      const bool chosen = !query.flow.iif && query.flow.src.is_unspecified();
+      if (!chosen || way.source == answer.source) spread->taken[i] = true;
     }
     if (answer.link != lookup.link || answer.gateway != lookup.gateway) ++tally_.not_first;
   }

@@ -255,6 +255,57 @@ TEST_F(FibTest, SuppressKeepsOnlyMoreSpecific) {
   EXPECT_EQ(lookup.rule_priority, 900U);
 }
 
+// fib_check_nh_v4_gw(): the route's own table is asked first, and may know no local addresses.
+TEST_F(FibTest, GatewayThatIsOrWasTheHostItself) {
+  const auto gateways = [this](const char* dst) {
+    std::vector<std::optional<Ip>> found;
+    for (const Way& way : Fib(host).output(to(dst)).candidates) found.push_back(way.gateway);
+    return found;
+  };
+  const std::vector<std::optional<Ip>> sure{ip("10.0.0.9")};
+  const std::vector<std::optional<Ip>> unsure{ip("10.0.0.9"), std::nullopt};
+  Route through = route("192.0.2.0/24", e0);
+  through.scope = scope_global;
+  through.next_hops[0].gateway = ip("10.0.0.9");
+  host.routes.push_back(through);
+  EXPECT_EQ(gateways("192.0.2.1"), sure);
+  const Snapshot before = host;
+  host.routes.push_back(route("10.0.0.8/30", e0, table_local));
+  host.routes.back().type = RouteType::local;
+  host.routes.back().scope = scope_host;
+  EXPECT_EQ(gateways("192.0.2.1"), unsure) << "a local route holds it";
+  host = before;
+  Address later = host.addresses.front();
+  later.local.address = ip("10.0.0.9");
+  host.addresses.push_back(later);
+  EXPECT_EQ(gateways("192.0.2.1"), unsure) << "its own address, which may have come later";
+  host = before;
+  std::erase_if(host.routes, [](const Route& each) { return each.dst == prefix("10.0.0.0/24"); });
+  EXPECT_EQ(gateways("192.0.2.1"), unsure) << "nothing leads there any more";
+  host = before;
+  host.conf_all.set(Conf::ignore_routes_with_linkdown, 1);
+  for (Route& each : host.routes) {
+    if (each.dst == prefix("10.0.0.0/24")) each.next_hops[0].flags = 16;
+  }
+  EXPECT_EQ(gateways("192.0.2.1"), sure) << "nor does a lost carrier matter";
+}
+
+// fib4_rule_suppress() asks for the group of the route's first leg, whichever is taken.
+TEST_F(FibTest, SuppressedByTheGroupOfTheFirstLeg) {
+  Route both = route("192.0.2.0/24", e0, TableId{100});
+  both.next_hops.push_back({e1, std::nullopt, 0, 1});
+  host.routes.push_back(both);
+  for (Link& link : host.links) {
+    if (link.index == e0) link.group = 5;
+  }
+  Rule rule = selector();
+  rule.suppress_ifgroup = 5;
+  insert(host, rule);
+  Flow bound = to("192.0.2.1");
+  bound.oif = e1;
+  EXPECT_NE(Fib(host).output(bound).table, TableId{100});
+}
+
 TEST_F(FibTest, MultipathIsASetUnlessTheSourceDecides) {
   Route both = route("192.0.2.0/24", e0);
   both.scope = scope_global;
