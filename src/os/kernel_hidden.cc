@@ -160,7 +160,7 @@ std::optional<bool> custom_local_routes_v4(NetlinkSocket& socket, const Snapshot
       const EffectiveConf value = snapshot.effective(link.index, conf);
       return value.known && value.value == wanted;
     };
-    if (link.loopback() || link.mtu < smallest_mtu) continue;
+    if (link.mtu < smallest_mtu) continue;
     if (!is(Conf::rp_filter, 0) || !is(Conf::accept_local, 0)) continue;
     Flow flow;
     flow.dst = Ip::v4(0xffffffffU);
