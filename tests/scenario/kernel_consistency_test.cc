@@ -90,10 +90,13 @@ TEST(KernelSnapshot, StormOfRulesNeverGivesHalfAList) {
       (turn++ % 2 == 0 ? fresh : gone).priority = 1001;
       const std::array<Change, 2> swap{Change{AddRule{fresh}, ""}, Change{DeleteRule{gone}, ""}};
       static_cast<void>(storm_kernel->apply(swap));
-      if (turn % 64 == 0) std::this_thread::sleep_for(std::chrono::milliseconds(3));
+      // An odd number, so that the pauses, when a busy machine reads, meet both states.
+      if (turn % 65 == 0) std::this_thread::sleep_for(std::chrono::milliseconds(3));
     });
-    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(4);
-    while (std::chrono::steady_clock::now() < end) {
+    const auto start = std::chrono::steady_clock::now();
+    const auto lasted = [&] { return std::chrono::steady_clock::now() - start; };
+    while (lasted() < std::chrono::seconds(4) ||
+           (seen.size() < 2 && lasted() < std::chrono::seconds(60))) {
       const auto read = kernel->snapshot();
       if (!read) {
         ASSERT_EQ(read.error().kind, ErrorKind::changed) << read.error().message();
