@@ -3,11 +3,19 @@
 // `ip -j link` and `ip -j addr`: links, and the addresses on them.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+
 #include "text/address_words.h"
 #include "text/json_reader.h"
 
 namespace retour {
 namespace {
+
+/// The fields of an address that say something; its flags stand beside them, true or null.
+constexpr std::array<std::string_view, 12> address_fields{
+    "family", "local", "prefixlen", "address",         "broadcast",           "metric",
+    "label",  "scope", "protocol",  "valid_life_time", "preferred_life_time", "ifa_flags"};
 
 /// One object of `ip -j addr`; the first thing missing or wrong is kept.
 class JsonParser {
@@ -114,6 +122,12 @@ ImportedAddress JsonParser::address(const JsonValue& object, const std::string& 
   address.flags = ifa_permanent;
   for (std::size_t i = 0; i < object.keys.size() && i < object.items.size(); ++i) {
     const JsonValue& value = object.items[i];
+    const bool known = std::ranges::find(address_fields, object.keys[i]) != address_fields.end();
+    if (const auto text = scalar_text(value); text && !known) {
+      notes_.not_represented(
+          where_,
+          fmt::format("{} {}", object.keys[i] == "anycast" ? "any" : object.keys[i], *text));
+    }
     if (!value.truth && value.kind != JsonValue::Kind::null) continue;
     if (!add_address_flag(address, object.keys[i])) notes_.not_represented(where_, object.keys[i]);
   }

@@ -127,6 +127,8 @@ void TextParser::detail(Cursor& in, const Line& line) {
     kind_expected_ = std::ranges::any_of(line.words, is_detail);
     return;
   }
+  // `ip -s` counts below the details: a NIC without a kind shows none before it.
+  if (first == "RX:" || first == "TX:") kind_expected_ = false;
   const bool named = first == "altname" || first == "alias" || first == "vf" ||
                      first == "valid_lft" || first.ends_with(':') || first.ends_with("_slave") ||
                      first.find('/') != std::string_view::npos;

@@ -12,6 +12,13 @@
 namespace retour {
 namespace {
 
+Error empty_error(const NamedText& text, std::string_view object, std::string_view command) {
+  return input_error({&text.file, 0, false}, fmt::format("it holds no {}", object),
+                     fmt::format("expected the output of `{}`; leave the option out if you have "
+                                 "none",
+                                 command));
+}
+
 Result<void> merge_links(ImportedLinks part, ImportedLinks& into) {
   for (ImportedLink& link : part.links) {
     const auto it = std::ranges::find_if(into.links, [&](const ImportedLink& known) {
@@ -40,6 +47,10 @@ Result<void> read_each_links(const ImportTexts& texts, ImportedLinks& into, Note
     if (!*text) continue;
     auto part = read_links(**text, notes);
     if (!part) return fail(std::move(part.error()));
+    // Every host has `lo`: it is another file, or the command that wrote it failed.
+    if (part->links.empty()) {
+      return fail(empty_error(**text, "link", text == &texts.addr ? "ip addr" : "ip link"));
+    }
     if (auto merged = merge_links(std::move(*part), into); !merged) return merged;
   }
   return {};
@@ -95,6 +106,9 @@ Result<ImportedParts> read_parts(const ImportTexts& texts, Notes& notes) {
   if (done) done = read_each_routes(texts, tables, parts.routes, notes);
   if (done) done = read_each_links(texts, parts.links, notes);
   if (done && texts.rule) done = take(read_rules(*texts.rule, tables, notes), parts.rules);
+  if (done && texts.rule && !parts.rules.v4 && !parts.rules.v6) {
+    done = fail(empty_error(*texts.rule, "rule", "ip rule"));
+  }
   if (done && texts.neigh) done = take(read_neighbors(*texts.neigh, notes), parts.neighbors);
   if (done && texts.nexthop) done = take(read_nexthops(*texts.nexthop, notes), parts.nexthops);
   if (!done) return fail(std::move(done.error()));

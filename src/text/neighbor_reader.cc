@@ -3,6 +3,9 @@
 // `ip neigh`.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+
 #include "text/import_parts.h"
 #include "text/json_reader.h"
 
@@ -42,17 +45,26 @@ ImportedNeighbor parse_neighbor(Cursor& in, Notes& notes) {
   return out;
 }
 
-TokenList neighbor_tokens(const JsonValue& object) {
+/// Counters of `ip -s`.
+constexpr std::array<std::string_view, 5> counters{"used", "confirmed", "updated", "probes",
+                                                   "refcnt"};
+
+TokenList neighbor_tokens(const JsonValue& object, const Where& where, Notes& notes) {
   TokenList out;
   if (const JsonValue* dst = object.find("dst")) out.add(dst->text);
   for (std::size_t i = 0; i < object.keys.size() && i < object.items.size(); ++i) {
     const std::string_view key = object.keys[i];
     const JsonValue& value = object.items[i];
-    if (key == "dev" || key == "lladdr") out.add(key, value.text);
-    if (key == "state") {
+    if (key == "dev" || key == "lladdr") {
+      out.add(key, value.text);
+    } else if (key == "state") {
       for (const JsonValue& state : value.items) out.add(state.text);
+    } else if (value.kind == JsonValue::Kind::null) {
+      out.add(key);
+    } else if (key != "dst" && std::ranges::find(counters, key) == counters.end()) {
+      notes.not_represented(where, fmt::format("{} {}", key == "protocol" ? "proto" : key,
+                                               scalar_text(value).value_or("")));
     }
-    if (value.kind == JsonValue::Kind::null) out.add(key);
   }
   return out;
 }
@@ -72,7 +84,7 @@ Result<std::vector<ImportedNeighbor>> read_neighbors(const NamedText& from, Note
   auto elements = read_json_arrays(from.text, from.file);
   if (!elements) return fail(std::move(elements.error()));
   for (std::size_t i = 0; i < elements->size(); ++i) {
-    const TokenList list = neighbor_tokens((*elements)[i]);
+    const TokenList list = neighbor_tokens((*elements)[i], {&from.file, i, true}, notes);
     Cursor in(from.file, list.tokens(), i);
     neighbors.push_back(parse_neighbor(in, notes));
     if (in.error()) return fail(*in.error());

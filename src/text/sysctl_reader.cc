@@ -31,6 +31,12 @@ bool is_conf(std::string_view line) {
   return std::ranges::any_of(beginnings, [line](auto each) { return line.starts_with(each); });
 }
 
+bool is_network(std::string_view line) {
+  return std::ranges::any_of(beginnings, [line](auto each) {
+    return line.starts_with(each.substr(0, std::string_view("net.ipv4.").size()));
+  });
+}
+
 /// REQUIRES: is_conf(key)
 std::optional<Key> parse_key(std::string_view key) {
   const bool v6 = key[7] == '6';
@@ -83,8 +89,10 @@ std::optional<Error> each_line(const NamedText& from, Take take) {
 
 Result<std::vector<ImportedConf>> read_sysctl(const NamedText& from) {
   std::vector<ImportedConf> scopes;
+  bool any = false;
   auto error =
       each_line(from, [&](std::string_view line, const Where& where) -> std::optional<Error> {
+        any = any || is_network(line);
         if (!is_conf(line)) return std::nullopt;
         const auto equals = line.find('=');
         if (equals == std::string_view::npos) return parse_error(where, line, "KEY = VALUE");
@@ -100,6 +108,10 @@ Result<std::vector<ImportedConf>> read_sysctl(const NamedText& from) {
         return std::nullopt;
       });
   if (error) return fail(std::move(*error));
+  if (!any) {
+    return fail(input_error({&from.file, 0, false}, "it holds no sysctl of net.ipv4 or net.ipv6",
+                            "expected the output of `sysctl -a`"));
+  }
   return scopes;
 }
 

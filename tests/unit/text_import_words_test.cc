@@ -223,6 +223,78 @@ TEST(ImportWords, ContradictionsAreNamed) {
   refused(texts, "read n:1", "\"z\"");
 }
 
+TEST(ImportWords, ATextThatHoldsNothingOfItsKindIsRefused) {
+  const auto refused = [](Part part, std::string_view text, std::string_view why) {
+    ImportTexts texts = only(part, text);
+    if (part != Part::addr) texts.addr = NamedText{"a", "2: a: <UP> mtu 1500\n"};
+    const auto host = import_texts(texts);
+    ASSERT_FALSE(host) << why;
+    EXPECT_EQ(host.error().kind, ErrorKind::parse);
+    EXPECT_EQ(host.error().message(), "read f: it holds no " + std::string(why));
+    EXPECT_FALSE(host.error().hint.empty());
+  };
+  for (const std::string_view empty : {"", "\n \n"}) {
+    refused(Part::addr, empty, "link");
+    refused(Part::link, empty, "link");
+    refused(Part::rule, empty, "rule");
+    refused(Part::sysctl, empty, "sysctl of net.ipv4 or net.ipv6");
+  }
+  refused(Part::rule, "[]", "rule");
+  refused(Part::link, "[{}]", "link");
+  refused(Part::sysctl, "default via 10.0.0.9 dev a\n", "sysctl of net.ipv4 or net.ipv6");
+  // Of other keys it may be whole; and these may truly be empty.
+  ImportTexts texts = only(Part::sysctl, "net.ipv4.ip_forward = 1\n");
+  texts.addr = NamedText{"a", "2: a: <UP> mtu 1500\n"};
+  EXPECT_TRUE(import_texts(texts));
+  for (const Part part : {Part::neigh, Part::rt_tables, Part::route}) {
+    texts = only(part, "");
+    texts.addr = NamedText{"a", "2: a: <UP> mtu 1500\n"};
+    EXPECT_TRUE(import_texts(texts));
+  }
+}
+
+TEST(ImportWords, CountersAreNoKind) {
+  const auto host = import_texts(only(
+      Part::link,
+      "2: a: <UP> mtu 1500\n    link/ether 02:00:00:00:00:01 brd ff:ff:ff:ff:ff:ff promiscuity 0\n"
+      "    RX:  bytes packets errors dropped  missed   mcast\n"
+      "          9801      87      0       0       0       0\n"
+      "    TX:  bytes packets errors dropped carrier collsns\n"
+      "          9801      87      0       0       0       0\n"
+      "3: b: <UP> mtu 1500\n    link/ether 02:00:00:00:00:02 brd ff:ff:ff:ff:ff:ff promiscuity 0\n"
+      "    veth addrgenmode eui64\n    RX:  bytes packets\n    9801      87\n"));
+  ASSERT_TRUE(host) << host.error().message();
+  EXPECT_EQ(host->link("a")->kind, "");
+  EXPECT_EQ(host->link("b")->kind, "veth");
+}
+
+TEST(ImportWords, WhatJsonSaysBesidesIsNoted) {
+  const auto notes = [](Part part, std::string_view text) {
+    ImportTexts texts = only(part, text);
+    if (part != Part::addr) texts.addr = NamedText{"a", "2: a: <UP> mtu 1500\n"};
+    const auto host = import_texts(texts);
+    EXPECT_TRUE(host) << host.error().message();
+    std::vector<std::string> kept;
+    if (!host) return kept;
+    std::ranges::copy_if(host->notes, std::back_inserter(kept), [](const std::string& note) {
+      return note.find("not represented") != std::string::npos;
+    });
+    return kept;
+  };
+  using Texts = std::vector<std::string>;
+  EXPECT_EQ(notes(Part::neigh,
+                  R"([{"dst":"10.0.0.1","dev":"a","lladdr":"02:00:00:00:00:09","protocol":"xorp",
+                       "used":1,"confirmed":2,"updated":3,"probes":1,"router":null,
+                       "state":["STALE"]}])"),
+            Texts{"f [0]: not represented: proto xorp"});
+  EXPECT_EQ(notes(Part::neigh, "10.0.0.1 dev a lladdr 02:00:00:00:00:09 proto xorp STALE\n"),
+            Texts{"f:1: not represented: proto xorp"});
+  EXPECT_EQ(notes(Part::addr, R"([{"ifindex":2,"ifname":"a","flags":["UP"],"mtu":1500,"addr_info":[
+                  {"family":"inet6","local":"fd00::1","prefixlen":64,"anycast":"fd00::","scope":
+                   "global","dynamic":true,"valid_life_time":60,"preferred_life_time":30}]}])"),
+            Texts{"f [0]: not represented: any fd00::"});
+}
+
 TEST(ImportWords, NothingGiven) {
   const auto host = import_texts({});
   ASSERT_TRUE(host);
