@@ -55,10 +55,6 @@ class Host {
   [[nodiscard]] const Fib& fib() const { return *fib_; }
   [[nodiscard]] std::uint32_t uid() const { return live_ ? getuid() : 0; }
 
-  [[nodiscard]] Lookup look(const Flow& flow) const {
-    return flow.iif ? fib_->input(flow) : fib_->output(flow);
-  }
-
   /// What the kernel says to the same flows. Where it says something else, the host may have
   /// changed since it was read: it is read again, and then it must agree.
   Result<std::vector<KernelCheck>> check(std::span<const Flow> flows) {
@@ -106,7 +102,7 @@ class Host {
       if (check.answer.errnum != EOPNOTSUPP) {
         // Asked of a received IPv6 packet the kernel looks at rules and tables alone.
         const bool tables_only = flows[i].iif && !flows[i].dst.is_v4();
-        const Lookup lookup = tables_only ? fib_->forward(flows[i]) : look(flows[i]);
+        const Lookup lookup = tables_only ? fib_->forward(flows[i]) : fib_->look(flows[i]);
         check.differs = difference(*now_, lookup, check.answer);
       }
       checks.push_back(std::move(check));
@@ -123,7 +119,7 @@ class Host {
 Flow settle(const Host& host, const Query& query) {
   Flow flow = query.flow;
   if (!query.connected || flow.iif || !flow.src.is_unspecified()) return flow;
-  if (const Lookup first = host.look(flow); first.ok() && first.source) flow.src = *first.source;
+  if (const Lookup first = host.fib().look(flow); first.ok() && first.source) flow.src = *first.source;
   return flow;
 }
 
@@ -250,7 +246,7 @@ class Batch {
       }
       const KernelCheck* check = asked_.check ? &checks[checked++] : nullptr;
       differs_ = differs_ || (check != nullptr && check->differs && !check->differs->empty());
-      words_->append(out, host_.look(*item.flow), check);
+      words_->append(out, host_.fib().look(*item.flow), check);
     }
     items_.clear();
     std::fwrite(out.data(), 1, out.size(), stdout);

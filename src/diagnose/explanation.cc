@@ -41,7 +41,7 @@ Explanation lay_open(const Fib& fib, Lookup lookup) {
 }
 
 Explanation explain(const Fib& fib, const Flow& flow) {
-  Explanation found = lay_open(fib, flow.iif ? fib.input(flow) : fib.output(flow));
+  Explanation found = lay_open(fib, fib.look(flow));
   found.remedies = remedies(fib.snapshot(), found);
   found.if_set = if_set(fib.snapshot(), found);
   return found;

@@ -94,10 +94,6 @@ void add(Snapshot& host, const OwnTable& own) {
   (family == Family::v4 ? host.hidden.custom_rules_v4 : host.hidden.custom_rules_v6) = true;
 }
 
-Lookup ask(const Fib& fib, const Flow& flow) {
-  return flow.iif ? fib.input(flow) : fib.output(flow);
-}
-
 /// The link that alone has this address.
 std::optional<IfIndex> owner(const Snapshot& host, const Ip& ip) {
   std::optional<IfIndex> only;
@@ -165,7 +161,7 @@ class Trial {
   template <class Good>
   bool keep(Remedy remedy, const Good& good) {
     const Snapshot host = with(now_, remedy);
-    const Lookup then = ask(Fib(host), flow_);
+    const Lookup then = Fib(host).look(flow_);
     if (!good(then)) return false;
     remedy.verdict = then.verdict;
     remedy.link = then.link;

@@ -4,7 +4,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 namespace retour {
@@ -13,27 +16,6 @@ namespace {
 
 constexpr std::uint8_t proto_icmp = 1;
 constexpr std::uint8_t proto_udp = 17;
-
-std::string error_name(int errnum) {
-  switch (errnum) {
-    case 0:
-      return "success";
-    case EINVAL:
-      return "EINVAL";
-    case EACCES:
-      return "EACCES";
-    case ENODEV:
-      return "ENODEV";
-    case ENETUNREACH:
-      return "ENETUNREACH";
-    case EHOSTUNREACH:
-      return "EHOSTUNREACH";
-    case EOPNOTSUPP:
-      return "EOPNOTSUPP";
-    default:
-      return fmt::format("errno {}", errnum);
-  }
-}
 
 std::string_view type_name(RouteType type) {
   switch (type) {
@@ -249,6 +231,23 @@ std::string least(const std::vector<Way>& ways, Compare compare) {
 
 }  // namespace
 
+std::string errno_name(int errnum) {
+  static constexpr std::array<std::pair<int, std::string_view>, 10> names{{
+      {0, "success"},
+      {EINVAL, "EINVAL"},
+      {EACCES, "EACCES"},
+      {ENODEV, "ENODEV"},
+      {EXDEV, "EXDEV"},
+      {EMSGSIZE, "EMSGSIZE"},
+      {ENETUNREACH, "ENETUNREACH"},
+      {EHOSTUNREACH, "EHOSTUNREACH"},
+      {EAFNOSUPPORT, "EAFNOSUPPORT"},
+      {EOPNOTSUPP, "EOPNOTSUPP"},
+  }};
+  const auto it = std::ranges::find(names, errnum, [](const auto& each) { return each.first; });
+  return it != names.end() ? std::string(it->second) : fmt::format("errno {}", errnum);
+}
+
 Flow as_asked(const Flow& flow) {
   Flow asked = flow;
   if (flow.dst.is_v4() && flow.ip_proto == 0) asked.ip_proto = proto_udp;
@@ -271,8 +270,8 @@ std::string difference(const Snapshot& snapshot, const Lookup& lookup, const Ans
     if (answer.errnum != 0 && lookup.or_errnum == answer.errnum) return {};
     if (answer.errnum == EMSGSIZE && received_multicast6(snapshot, lookup)) return {};
     const std::string kernels =
-        answer.errnum != 0 ? error_name(answer.errnum) : describe(snapshot, answer);
-    return fmt::format("error: {} ({}), the kernel says {}", error_name(lookup.errnum),
+        answer.errnum != 0 ? errno_name(answer.errnum) : describe(snapshot, answer);
+    return fmt::format("error: {} ({}), the kernel says {}", errno_name(lookup.errnum),
                        name(lookup.verdict), kernels);
   }
   return least(ways_of(lookup),
@@ -300,7 +299,7 @@ std::string difference(const Snapshot& snapshot, const Lookup& lookup,
 }
 
 std::string describe(const Snapshot& snapshot, const Answer& answer) {
-  if (answer.errnum != 0) return error_name(answer.errnum);
+  if (answer.errnum != 0) return errno_name(answer.errnum);
   std::string text(type_name(answer.type));
   if (answer.gateway) text += fmt::format(" via {}", answer.gateway->str());
   text += fmt::format(" dev {}", snapshot.link_name(answer.link));

@@ -44,7 +44,11 @@ struct Answer {
 [[nodiscard]] std::string difference(const Snapshot& snapshot, const Lookup& lookup,
                                      const std::optional<Route>& matched);
 
-/// "unicast via 10.0.0.9 dev e0 src 10.0.0.1 table 254", "errno 101 (Network is unreachable)".
+/// "ENETUNREACH", of the errors that a lookup ends with and of those the kernel refuses a question
+/// with; "errno 7" for others, "success" for 0.
+[[nodiscard]] std::string errno_name(int errnum);
+
+/// "unicast via 10.0.0.9 dev e0 src 10.0.0.1 table 254", "ENETUNREACH".
 [[nodiscard]] std::string describe(const Snapshot& snapshot, const Answer& answer);
 
 }  // namespace retour

@@ -23,6 +23,10 @@ class Fib {
   [[nodiscard]] Lookup output(const Flow& flow) const;
   /// A packet received on flow.iif. REQUIRES: flow.iif
   [[nodiscard]] Lookup input(const Flow& flow) const;
+  /// input() of what has an `iif`, output() of all else.
+  [[nodiscard]] Lookup look(const Flow& flow) const {
+    return flow.iif ? input(flow) : output(flow);
+  }
   /// Where the tables send a packet received on flow.iif that is not for this host, its source not
   /// judged. REQUIRES: flow.iif
   [[nodiscard]] Lookup forward(const Flow& flow) const;

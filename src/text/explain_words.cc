@@ -365,27 +365,4 @@ std::string setting_words(const Snapshot& host, const Setting& setting) {
                      setting.after, setting.link ? link_label(host, *setting.link) : "all");
 }
 
-std::string errno_name(int errnum) {
-  switch (errnum) {
-    case 0:
-      return "0";
-    case EINVAL:
-      return "EINVAL";
-    case EACCES:
-      return "EACCES";
-    case ENODEV:
-      return "ENODEV";
-    case ENETUNREACH:
-      return "ENETUNREACH";
-    case EHOSTUNREACH:
-      return "EHOSTUNREACH";
-    case EAFNOSUPPORT:
-      return "EAFNOSUPPORT";
-    case EOPNOTSUPP:
-      return "EOPNOTSUPP";
-    default:
-      return fmt::format("errno {}", errnum);
-  }
-}
-
 }  // namespace retour

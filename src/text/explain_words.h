@@ -36,7 +36,4 @@ namespace retour {
 /// "rp_filter=2 on eth0", "arp_ignore=1 on all".
 [[nodiscard]] std::string setting_words(const Snapshot& host, const Setting& setting);
 
-/// "ENETUNREACH"; "0" for none.
-[[nodiscard]] std::string errno_name(int errnum);
-
 }  // namespace retour

@@ -50,10 +50,6 @@ class JsonText {
     key(name);
     value(content);
   }
-  void null_field(std::string_view name) {
-    key(name);
-    null();
-  }
   /// A whole document: the last comma goes, a newline comes.
   void end_line() {
     if (out_.ends_with(',')) out_.pop_back();
