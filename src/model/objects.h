@@ -36,10 +36,11 @@ struct Link {
   ConfValues conf{};           ///< net.ipv4.conf.DEV.*
   Conf6Values conf6{};         ///< net.ipv6.conf.DEV.*
 
-  [[nodiscard]] bool up() const { return (flags & 0x1U) != 0; }           // IFF_UP
-  [[nodiscard]] bool loopback() const { return (flags & 0x8U) != 0; }     // IFF_LOOPBACK
-  [[nodiscard]] bool noarp() const { return (flags & 0x80U) != 0; }       // IFF_NOARP
-  [[nodiscard]] bool carrier() const { return (flags & 0x10000U) != 0; }  // IFF_LOWER_UP
+  [[nodiscard]] bool up() const { return (flags & 0x1U) != 0; }            // IFF_UP
+  [[nodiscard]] bool loopback() const { return (flags & 0x8U) != 0; }      // IFF_LOOPBACK
+  [[nodiscard]] bool noarp() const { return (flags & 0x80U) != 0; }        // IFF_NOARP
+  [[nodiscard]] bool pointopoint() const { return (flags & 0x10U) != 0; }  // IFF_POINTOPOINT
+  [[nodiscard]] bool carrier() const { return (flags & 0x10000U) != 0; }   // IFF_LOWER_UP
   friend bool operator==(const Link&, const Link&) = default;
 };
 

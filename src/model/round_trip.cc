@@ -105,6 +105,12 @@ bool elsewhere(const Snapshot& snapshot, IfIndex link, const Segment& segment,
   return snapshot.segments && !segment_of(link, *snapshot.segments).empty();
 }
 
+/// Alive, to one other end, and without ARP: WireGuard, tun, ipip.
+bool tunnel(const Snapshot& snapshot, IfIndex index) {
+  const Link* link = snapshot.link(index);
+  return link != nullptr && link->pointopoint() && deaf(snapshot, index) == Cause::noarp;
+}
+
 void lose(RoundTrip& trip, Cause cause) {
   trip.verdict = DoorVerdict::lost;
   trip.cause = cause;
@@ -139,11 +145,14 @@ RoundTrip round_trip(const Snapshot& snapshot, const Fib& fib, const Ip& local, 
     return fib.input(flow);
   };
   trip.request = request_on(link);
-  if (const Cause cause = deaf(snapshot, link); cause != Cause::none) {
+  // Through a tunnel nobody asks for a neighbour, so nobody has to answer (arp_constructor()).
+  const bool unasked = tunnel(snapshot, link);
+  if (const Cause cause = deaf(snapshot, link); cause != Cause::none && !unasked) {
     lose(trip, cause);
     return trip;
   }
-  if (const auto sender = asker(snapshot, local, link, peer)) {
+  const auto sender = unasked ? std::nullopt : asker(snapshot, local, link, peer);
+  if (sender) {
     ask_wire(trip, fib, *sender, segment);
     if (trip.arp_answered_by.empty()) {
       lose(trip, trip.arp.front().silent_because);
@@ -163,7 +172,8 @@ RoundTrip round_trip(const Snapshot& snapshot, const Fib& fib, const Ip& local, 
     lose(trip, cause_of(trip.request));
     return trip;
   }
-  if (trip.reply.verdict != Verdict::unicast) {
+  // What an anycast route holds is sent as to any other host.
+  if (trip.reply.verdict != Verdict::unicast && trip.reply.verdict != Verdict::anycast) {
     lose(trip, Cause::no_route);
     return trip;
   }

@@ -38,7 +38,9 @@ struct RoundTrip {
   Ip peer{};
   DoorVerdict verdict{};
   Cause cause{};
-  std::vector<ArpReception> arp;  ///< every link that hears the request, owner first
+  /// Every link that hears the request, owner first. Empty: the owner is deaf, or nobody asks (a
+  /// tunnel, or a peer beyond the subnet of which no snapshot tells by whom).
+  std::vector<ArpReception> arp;
   std::vector<IfIndex> arp_answered_by;
   std::optional<IfIndex> arrives_on;  ///< absent: nothing arrives, or a race decides
   std::optional<IfIndex> leaves_on;   ///< absent: no reply

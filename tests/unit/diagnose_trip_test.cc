@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Round trips where no wire is asked, or nobody is there to hear: tunnels, addresses without a NIC,
+// owners that are down; and what a trip says of what it rests on.
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "diagnose/diagnose.h"
+#include "diagnose/explanation.h"
+#include "diagnose/remedies.h"
+#include "hosts.h"
+#include "model/fib.h"
+#include "text/explanation_json.h"
+#include "text/render_explanation.h"
+
+namespace retour {
+namespace {
+
+using testing::add_nic;
+using testing::ip;
+
+constexpr std::uint32_t iff_pointopoint = 0x10;
+constexpr std::uint32_t iff_noarp = 0x80;
+
+struct DiagnoseTrip : ::testing::Test {
+  Snapshot host = testing::bare_host();
+  IfIndex e0 = add_nic(host, "eth0", "10.0.0.1/24");
+  IfIndex e1 = add_nic(host, "eth1", "10.0.0.2/24");
+
+  Link& link(IfIndex index) { return *std::ranges::find(host.links, index, &Link::index); }
+  [[nodiscard]] TripExplanation trip(const char* local, const char* peer,
+                                     SegmentsFrom from = SegmentsFrom::snapshot) const {
+    return explain_round_trip(host, ip(local), ip(peer), from);
+  }
+  [[nodiscard]] std::string text(const char* local, const char* peer) const {
+    return render(host, trip(local, peer), {}, Style(false));
+  }
+  [[nodiscard]] nlohmann::json json(const char* local, const char* peer) const {
+    return nlohmann::json::parse(json_report(host, trip(local, peer)));
+  }
+};
+
+TEST_F(DiagnoseTrip, ThroughATunnelNobodyAsks) {
+  const IfIndex wg = add_nic(host, "wg0", "10.8.0.1/24");
+  Link& tunnel = link(wg);
+  tunnel.flags = (tunnel.flags & ~0x1002U) | iff_pointopoint | iff_noarp;
+  const RoundTrip found = trip("10.8.0.1", "10.8.0.7").trip;
+  EXPECT_EQ(found.verdict, DoorVerdict::same_door) << name(found.cause);
+  EXPECT_EQ(found.arrives_on, wg);
+  EXPECT_TRUE(found.arp.empty());
+  tunnel.flags &= ~1U;
+  EXPECT_EQ(trip("10.8.0.1", "10.8.0.7").trip.cause, Cause::link_down);
+}
+
+TEST_F(DiagnoseTrip, AnAnycastRouteIsAWayBack) {
+  testing::set_gates(host, 0, 1, 0);
+  for (Route& route : host.routes) {
+    if (route.table == table_main) route.type = RouteType::anycast;
+  }
+  const TripExplanation found = trip("10.0.0.1", "10.0.0.9");
+  EXPECT_EQ(found.trip.reply.verdict, Verdict::anycast);
+  EXPECT_EQ(found.trip.verdict, DoorVerdict::same_door) << name(found.trip.cause);
+}
+
+}  // namespace
+}  // namespace retour
