@@ -119,7 +119,8 @@ class Host {
 Flow settle(const Host& host, const Query& query) {
   Flow flow = query.flow;
   if (!query.connected || flow.iif || !flow.src.is_unspecified()) return flow;
-  if (const Lookup first = host.fib().look(flow); first.ok() && first.source) flow.src = *first.source;
+  if (const Lookup first = host.fib().look(flow); first.ok() && first.source)
+    flow.src = *first.source;
   return flow;
 }
 
@@ -187,8 +188,11 @@ int explain_trip(const Host& host, const Asked& asked, SegmentsFrom segments,
 /// is waited for.
 class Batch {
  public:
-  Batch(Host& host, const Asked& asked)
-      : host_(host), asked_(asked), words_(std::in_place, host.now(), asked.all) {}
+  Batch(Host& host, const Asked& asked, const Console& console)
+      : host_(host),
+        asked_(asked),
+        console_(console),
+        words_(std::in_place, host.now(), asked.all) {}
 
   Result<void> take(std::string_view text, bool last) {
     rest_ += text;
@@ -249,13 +253,13 @@ class Batch {
       words_->append(out, host_.fib().look(*item.flow), check);
     }
     items_.clear();
-    std::fwrite(out.data(), 1, out.size(), stdout);
-    std::fflush(stdout);
+    console_.print(out);
     return {};
   }
 
   Host& host_;
   const Asked& asked_;
+  const Console& console_;
   std::optional<BatchJson> words_;
   std::vector<std::string_view> split_;
   std::vector<Item> items_;
@@ -272,7 +276,7 @@ int explain_batch(Host& host, const Asked& asked, const Console& console) {
     return console.fail({ErrorKind::system, errno, doing, std::strerror(errno), {}});
   };
   if (!file.valid()) return failed();
-  Batch batch(host, asked);
+  Batch batch(host, asked, console);
   std::array<char, 65536> room{};
   for (;;) {
     const ssize_t size = ::read(file.get(), room.data(), room.size());
@@ -280,6 +284,7 @@ int explain_batch(Host& host, const Asked& asked, const Console& console) {
     if (size < 0) return failed();
     const std::string_view text(room.data(), static_cast<std::size_t>(size));
     if (auto taken = batch.take(text, size == 0); !taken) return console.fail(taken.error());
+    if (!console.written()) return exit_failed;
     if (size == 0) return batch.differs() ? exit_findings : exit_ok;
   }
 }

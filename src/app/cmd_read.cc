@@ -175,6 +175,7 @@ int import_host(const ImportFiles& files, const Console& console) {
                          "expected the output of `ip route` or `ip addr`"});
   }
   console.print(to_json(*host));
+  for (const std::string& note : host->notes) console.note(note);
   return exit_ok;
 }
 

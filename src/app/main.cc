@@ -3,6 +3,9 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <iostream>
 
 #include "app/verbs.h"
 #include "text/printable.h"
@@ -72,13 +75,17 @@ int main(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::Success& asked) {  // --help, --version
     app.exit(asked);
-    return exit_ok;
+    std::cout.flush();
+    if (std::cout.good()) return exit_ok;
+    fmt::print(stderr, "retour: write stdout: {}\n", std::strerror(errno != 0 ? errno : EIO));
+    return exit_failed;
   } catch (const CLI::ParseError& error) {
     fmt::print(stderr, "retour: {}\n  retour --help, or retour VERB --help\n",
                printable(error.what()));
     return exit_usage;
   }
-  return run(Console(options));
+  const Console console(options);
+  return console.finish(run(console));
 }
 
 }  // namespace

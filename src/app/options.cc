@@ -4,8 +4,10 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 
 #include "text/printable.h"
 
@@ -30,8 +32,16 @@ Console::Console(const Options& options)
       error_style_(colored(options, STDERR_FILENO)) {}
 
 void Console::print(std::string_view text) const {
-  std::fwrite(text.data(), 1, text.size(), stdout);
-  std::fflush(stdout);
+  if (!written()) return;
+  const bool whole =
+      std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
+  if (!whole) write_errnum_ = errno != 0 ? errno : EIO;
+}
+
+int Console::finish(int code) const {
+  if (written()) return code;
+  return fail({ErrorKind::system, write_errnum_, "write stdout", std::strerror(write_errnum_),
+               "what was printed is not whole"});
 }
 
 void Console::say(std::string_view text) const {
@@ -41,6 +51,10 @@ void Console::say(std::string_view text) const {
 void Console::warn(std::string_view text) const {
   fmt::print(stderr, "retour: {}: {}\n", error_style_.paint(Ink::yellow, "warning"),
              printable(text));
+}
+
+void Console::note(std::string_view text) const {
+  if (!quiet_) fmt::print(stderr, "{}\n", wrap("retour: note: " + printable(text), 2));
 }
 
 int Console::fail(const Error& error) const {

@@ -39,12 +39,18 @@ class Console {
   [[nodiscard]] bool json() const { return json_; }
   /// stderr is a terminal and nobody asked for quiet.
   [[nodiscard]] bool shows_progress() const { return progress_; }
-  /// The verb's result, on stdout.
+  /// The verb's result, on stdout. What could not be written is told once, by finish().
   void print(std::string_view text) const;
+  /// False once something could not be written: more of it is in vain.
+  [[nodiscard]] bool written() const { return write_errnum_ == 0; }
+  /// The exit code of a verb that ended with this one: another if its result was not written.
+  [[nodiscard]] int finish(int code) const;
   /// What is not the result itself; not with --quiet or --json.
   void say(std::string_view text) const;
   /// "retour: warning: …" on stderr.
   void warn(std::string_view text) const;
+  /// "retour: note: …" on stderr; not with --quiet.
+  void note(std::string_view text) const;
   /// "retour: what failed: why", and what to do. Returns the exit code for it.
   [[nodiscard]] int fail(const Error& error) const;
 
@@ -54,6 +60,7 @@ class Console {
   bool progress_;
   Style style_;
   Style error_style_;
+  mutable int write_errnum_{};  ///< of the first write to stdout that failed
 };
 
 /// Peers and segments as the model wants them. Errors: usage.
