@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <fmt/format.h>
-
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cerrno>
@@ -8,7 +6,6 @@
 #include <iostream>
 
 #include "app/verbs.h"
-#include "text/printable.h"
 
 namespace retour {
 
@@ -67,9 +64,8 @@ int main(int argc, char** argv) {
   if (argc > 1 && argv[1][0] != '-' && std::ranges::none_of(verbs, [&](const CLI::App* verb) {
         return verb->check_name(argv[1]);
       })) {
-    fmt::print(stderr, "retour: no such verb: {}\n  retour --help lists them\n",
-               printable(argv[1]));
-    return exit_usage;
+    return Console(options).fail(
+        {ErrorKind::usage, 0, "no such verb", argv[1], "retour --help lists them"});
   }
   try {
     app.parse(argc, argv);
@@ -77,12 +73,12 @@ int main(int argc, char** argv) {
     app.exit(asked);
     std::cout.flush();
     if (std::cout.good()) return exit_ok;
-    fmt::print(stderr, "retour: write stdout: {}\n", std::strerror(errno != 0 ? errno : EIO));
-    return exit_failed;
+    const int error = errno != 0 ? errno : EIO;
+    return Console(options).fail(
+        {ErrorKind::system, error, "write stdout", std::strerror(error), {}});
   } catch (const CLI::ParseError& error) {
-    fmt::print(stderr, "retour: {}\n  retour --help, or retour VERB --help\n",
-               printable(error.what()));
-    return exit_usage;
+    return Console(options).fail(
+        {ErrorKind::usage, 0, error.what(), {}, "retour --help, or retour VERB --help"});
   }
   const Console console(options);
   return console.finish(run(console));

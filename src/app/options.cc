@@ -22,6 +22,13 @@ bool colored(const Options& options, int fd) {
          (term == nullptr || std::string_view(term) != "dumb");
 }
 
+/// Where stderr cannot be written either, the exit code is all that is left to say.
+template <class... T>
+void tell(fmt::format_string<T...> format, T&&... values) {
+  const std::string text = fmt::format(format, std::forward<T>(values)...);
+  (void)std::fwrite(text.data(), 1, text.size(), stderr);
+}
+
 }  // namespace
 
 Console::Console(const Options& options)
@@ -49,17 +56,16 @@ void Console::say(std::string_view text) const {
 }
 
 void Console::warn(std::string_view text) const {
-  fmt::print(stderr, "retour: {}: {}\n", error_style_.paint(Ink::yellow, "warning"),
-             printable(text));
+  tell("retour: {}: {}\n", error_style_.paint(Ink::yellow, "warning"), printable(text));
 }
 
 void Console::note(std::string_view text) const {
-  if (!quiet_) fmt::print(stderr, "{}\n", wrap("retour: note: " + printable(text), 2));
+  if (!quiet_) tell("{}\n", wrap("retour: note: " + printable(text), 2));
 }
 
 int Console::fail(const Error& error) const {
-  fmt::print(stderr, "{}\n", wrap("retour: " + printable(error.message()), 2));
-  if (!error.hint.empty()) fmt::print(stderr, "  {}\n", wrap(printable(error.hint), 2));
+  tell("{}\n", wrap("retour: " + printable(error.message()), 2));
+  if (!error.hint.empty()) tell("  {}\n", wrap(printable(error.hint), 2));
   return error.kind == ErrorKind::usage ? exit_usage : exit_failed;
 }
 
