@@ -175,6 +175,17 @@ int explain_trip(const Host& host, const Asked& asked, SegmentsFrom segments,
                  "--request-from follows a request to an address of this host; "
                  "retour status lists them");
   }
+  if (doors_of(host.now(), local).empty()) {
+    const auto owner = std::ranges::find(
+        host.now().addresses, local, [](const Address& address) { return address.local.address; });
+    return usage(fmt::format("explain {} {}", local.str(), from),
+                 fmt::format("{} has it, on which nothing arrives: by which NIC a request comes "
+                             "is for others to decide",
+                             host.now().link_name(owner->link)),
+                 fmt::format("ask for a NIC: explain {} from {} iif NIC; and for the reply: "
+                             "explain {} from {}",
+                             local.str(), peer->str(), peer->str(), local.str()));
+  }
   if (host.fib().owns(*peer)) {
     return usage(from, "an address of this host, too", "name an address of another host");
   }

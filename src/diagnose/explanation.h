@@ -12,6 +12,7 @@
 #include <variant>
 #include <vector>
 
+#include "diagnose/finding.h"
 #include "model/answer.h"
 #include "model/lookup.h"
 #include "model/policy.h"
@@ -33,8 +34,8 @@ struct TableAsked {
 /// One sysctl, net.ipv4.conf or net.ipv6.conf, set to another value.
 struct Setting {
   std::variant<Conf, Conf6> conf;
-  std::optional<IfIndex> link;  ///< absent: conf/all
-  std::int32_t before{};
+  std::optional<IfIndex> link;         ///< absent: conf/all
+  std::optional<std::int32_t> before;  ///< absent: nobody told it
   std::int32_t after{};
 
   [[nodiscard]] Family family() const { return conf.index() == 0 ? Family::v4 : Family::v6; }
@@ -67,6 +68,7 @@ struct Remedy {
 struct Explanation {
   Lookup lookup;
   Flow seen;                         ///< the flow as rules and tables see it
+  bool merged{};                     ///< tables local and main are one: no rule was ever touched
   std::vector<TableAsked> tables;    ///< of lookup.steps
   std::vector<TableAsked> way_back;  ///< of lookup.source_check->steps
   std::vector<Remedy> remedies;      ///< with which it passes, or leaves by the source's own link
@@ -93,13 +95,38 @@ struct TripExplanation {
   RoundTrip trip;
   std::vector<IfIndex> also_on;  ///< other links that have the address, too
   bool beyond{};                 ///< the peer is not in the address's subnet
-  Explanation arp;               ///< the owner's answer to ARP: its input lookup, or arp_filter's
-  Explanation request;           ///< the input lookup where the request arrives, or would
+  /// Who hears the owner, by wire, and how far that is to be trusted.
+  std::vector<Segment> segments;
+  SegmentsKnown segments_known{};
+  Explanation arp;      ///< the owner's answer to ARP: its input lookup, or arp_filter's
+  Explanation request;  ///< the input lookup where the request arrives, or would
   Explanation reply;
   std::vector<Remedy> remedies;  ///< with which it is better: not lost, or by the same door
 };
 
-/// REQUIRES: `local` is an address of `now`, `peer` of its family, and not.
+/// A gate that judged a packet or a request, or would judge it next.
+struct Gate {
+  IfIndex link{};
+  Conf conf{};
+  EffectiveConf value;  ///< as it was taken to be where nobody told it
+  bool matters{};       ///< with another value it may end otherwise
+};
+
+/// Those of the receiving link. IPv4; none of a packet that this host sends.
+[[nodiscard]] std::vector<Gate> gates_of(const Snapshot& host, const Lookup& lookup);
+/// Those that kept a link silent, and those of the request or, where none is sent, of what the
+/// owner looked up instead.
+[[nodiscard]] std::vector<Gate> gates_of(const Snapshot& host, const TripExplanation& found);
+/// That one of a silent link; nothing when it is silent for another reason.
+[[nodiscard]] std::optional<Gate> silencer(const Snapshot& host, const ArpReception& heard);
+
+/// The links that have the address and that requests for it come by: on a wire, or the end of a
+/// tunnel. Empty when only others have it (`lo`, a dummy, a NIC without ARP): the kernel takes it
+/// in by whatever link it comes, and which one that is nobody here decides.
+[[nodiscard]] std::vector<IfIndex> doors_of(const Snapshot& now, const Ip& local);
+
+/// REQUIRES: `local` is an address of `now` with a door, `peer` of its family, and no address of
+/// `now`.
 [[nodiscard]] TripExplanation explain_round_trip(const Snapshot& now, const Ip& local,
                                                  const Ip& peer, SegmentsFrom segments);
 

@@ -12,16 +12,21 @@ namespace {
 
 constexpr std::uint32_t usual_priority = 31000;  // as plans have it
 
-std::int32_t value_of(const Snapshot& host, const std::optional<IfIndex>& link, Conf conf) {
+std::optional<std::int32_t> told(const Snapshot& host, const std::optional<IfIndex>& link,
+                                 Conf conf) {
   const Link* found = link ? host.link(*link) : nullptr;
-  const auto value = found != nullptr ? found->conf.get(conf) : host.conf_all.get(conf);
-  return value.value_or(info(conf).kernel_value);
+  return found != nullptr ? found->conf.get(conf) : host.conf_all.get(conf);
 }
 
-std::int32_t value_of(const Snapshot& host, const std::optional<IfIndex>& link, Conf6 conf) {
+std::optional<std::int32_t> told(const Snapshot& host, const std::optional<IfIndex>& link,
+                                 Conf6 conf) {
   const Link* found = link ? host.link(*link) : nullptr;
-  const auto value = found != nullptr ? found->conf6.get(conf) : host.conf6_all.get(conf);
-  return value.value_or(info(conf).kernel_value);
+  return found != nullptr ? found->conf6.get(conf) : host.conf6_all.get(conf);
+}
+
+template <class Key>
+std::int32_t value_of(const Snapshot& host, const std::optional<IfIndex>& link, Key conf) {
+  return told(host, link, conf).value_or(info(conf).kernel_value);
 }
 
 void set(Snapshot& host, const Setting& setting) {
@@ -226,15 +231,17 @@ void try_output(const Snapshot& now, const Explanation& found, Trial& trial) {
 template <class Key>
 std::vector<Setting> settings(const Snapshot& now, IfIndex link, Key conf, std::int32_t wanted) {
   if (now.effective(link, conf).value == wanted) return {};
-  const Setting device{conf, link, value_of(now, link, conf), wanted};
-  const Setting all{conf, std::nullopt, value_of(now, std::nullopt, conf), wanted};
+  const std::int32_t of_device = value_of(now, link, conf);
+  const std::int32_t of_all = value_of(now, std::nullopt, conf);
+  const Setting device{conf, link, of_device, wanted};
+  const Setting all{conf, std::nullopt, of_all, wanted};
   // Of what `all` and the device say together, each may have to move.
   bool both = false;
   switch (info(conf).combine) {
     case Combine::device:
       break;
     case Combine::max:  // the device alone can raise it
-      both = all.before > wanted;
+      both = of_all > wanted;
       break;
     case Combine::either:
       both = wanted == 0;
@@ -245,9 +252,9 @@ std::vector<Setting> settings(const Snapshot& now, IfIndex link, Key conf, std::
   }
   if (!both) return {device};
   std::vector<Setting> moved;
-  if (all.before != wanted) moved.push_back(all);
-  const bool low_enough = info(conf).combine == Combine::max && device.before <= wanted;
-  if (device.before != wanted && !low_enough) moved.push_back(device);
+  if (of_all != wanted) moved.push_back(all);
+  const bool low_enough = info(conf).combine == Combine::max && of_device <= wanted;
+  if (of_device != wanted && !low_enough) moved.push_back(device);
   return moved;
 }
 
@@ -264,6 +271,9 @@ std::vector<Setting> settings_for(const Snapshot& now, IfIndex link, Conf6 conf,
 }
 
 std::optional<OwnTable> own_table(const Snapshot& now, const Ip& from, IfIndex link, const Ip& to) {
+  // The kernel takes no route by a link that is down, and what is sent without carrier is lost.
+  const Link* door = now.link(link);
+  if (door == nullptr || !door->up() || !door->carrier()) return std::nullopt;
   std::optional<Prefix> subnet;
   for (const Address& address : now.addresses) {
     if (address.link != link || address.local.address != from) continue;
@@ -282,6 +292,16 @@ std::optional<OwnTable> own_table(const Snapshot& now, const Ip& from, IfIndex l
   return std::nullopt;
 }
 
+void forget_untold(const Snapshot& now, std::vector<Remedy>& remedies) {
+  for (Remedy& remedy : remedies) {
+    for (Setting& setting : remedy.settings) {
+      const auto known =
+          std::visit([&](auto conf) { return told(now, setting.link, conf); }, setting.conf);
+      if (!known) setting.before.reset();
+    }
+  }
+}
+
 Snapshot with(Snapshot host, const Remedy& remedy) {
   for (const Setting& setting : remedy.settings) set(host, setting);
   if (remedy.own_table) add(host, *remedy.own_table);
@@ -298,7 +318,9 @@ std::vector<Remedy> remedies(const Snapshot& now, const Explanation& found) {
   } else {
     try_output(now, found, trial);
   }
-  return trial.take();
+  std::vector<Remedy> kept = trial.take();
+  forget_untold(now, kept);
+  return kept;
 }
 
 std::vector<Remedy> if_set(const Snapshot& now, const Explanation& found) {
@@ -314,7 +336,9 @@ std::vector<Remedy> if_set(const Snapshot& now, const Explanation& found) {
   for (const Conf conf : switches) {
     if (!now.effective(*flow.iif, conf).known) trial.otherwise(*flow.iif, conf, 1);
   }
-  return trial.take();
+  std::vector<Remedy> kept = trial.take();
+  forget_untold(now, kept);
+  return kept;
 }
 
 }  // namespace retour

@@ -20,9 +20,12 @@ namespace retour {
 
 /// A table of its own for what `from`, an address on `link`, sends to `to`: to its subnet, or where
 /// that does not hold `to`, by the gateway that some route through the link has. Nothing when there
-/// is no way by that link.
+/// is no way by that link, or it is down or without carrier.
 [[nodiscard]] std::optional<OwnTable> own_table(const Snapshot& now, const Ip& from, IfIndex link,
                                                 const Ip& to);
+
+/// Values that nobody told `now` and that were assumed are no `before`.
+void forget_untold(const Snapshot& now, std::vector<Remedy>& remedies);
 
 /// The host with the change made. An own table comes as a plan makes it, with a rule in front that
 /// keeps the longer prefixes of main.

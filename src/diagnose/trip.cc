@@ -14,22 +14,34 @@ namespace retour {
 
 namespace {
 
-/// The links that have the address, and the wires its requests may come by.
-struct Doors {
+/// The links that have the address, those with a door first, and the wires its requests may come
+/// by.
+struct Wires {
   std::vector<IfIndex> owners;
   std::vector<Segment> segments;
+  SegmentsKnown known{};
 };
 
-Doors doors_of(const Snapshot& now, const Ip& local, SegmentsFrom from) {
-  Doors doors;
+bool has_door(const Snapshot& now, IfIndex index) {
+  const Link* link = now.link(index);
+  return link != nullptr && !link->loopback() && (!link->noarp() || link->pointopoint());
+}
+
+Wires wires_of(const Snapshot& now, const Ip& local, SegmentsFrom from) {
+  Wires doors;
   for (const Address& address : now.addresses) {
     if (address.local.address == local) doors.owners.push_back(address.link);
   }
+  std::stable_partition(doors.owners.begin(), doors.owners.end(),
+                        [&](IfIndex link) { return has_door(now, link); });
+  if (from != SegmentsFrom::snapshot) doors.known = SegmentsKnown::told;
   for (SharedSubnet& subnet : shared_subnets(now, from)) {
     const bool here = std::ranges::any_of(subnet.members, [&](const SharedSubnet::Member& member) {
       return member.address == local;
     });
-    if (here) doors.segments = std::move(subnet.segments);
+    if (!here) continue;
+    doors.segments = std::move(subnet.segments);
+    doors.known = subnet.segments_known;
   }
   const bool measured = from == SegmentsFrom::snapshot && now.segments;
   if (doors.segments.empty() && measured) {
@@ -37,6 +49,7 @@ Doors doors_of(const Snapshot& now, const Ip& local, SegmentsFrom from) {
                          [&](const Segment& segment) {
                            return std::ranges::find(segment, doors.owners.front()) != segment.end();
                          });
+    if (!doors.segments.empty()) doors.known = SegmentsKnown::measured;
   }
   if (doors.segments.empty()) doors.segments.push_back({doors.owners.front()});
   return doors;
@@ -74,8 +87,9 @@ class Trial {
 
   void everywhere(Conf conf, std::int32_t value) {
     Remedy remedy;
-    remedy.settings = {{conf, std::nullopt, host_.conf_all.get(conf).value_or(0), value}};
-    if (remedy.settings.front().before < value) keep(std::move(remedy));
+    const std::int32_t before = host_.conf_all.get(conf).value_or(0);
+    remedy.settings = {{conf, std::nullopt, before, value}};
+    if (before < value) keep(std::move(remedy));
   }
 
   [[nodiscard]] std::vector<Remedy> take() {
@@ -130,9 +144,19 @@ std::vector<Remedy> better(const Snapshot& host, const RoundTrip& trip,
 
 }  // namespace
 
+std::vector<IfIndex> doors_of(const Snapshot& now, const Ip& local) {
+  std::vector<IfIndex> doors;
+  for (const Address& address : now.addresses) {
+    if (address.local.address == local && has_door(now, address.link)) {
+      doors.push_back(address.link);
+    }
+  }
+  return doors;
+}
+
 TripExplanation explain_round_trip(const Snapshot& now, const Ip& local, const Ip& peer,
                                    SegmentsFrom from) {
-  const Doors doors = doors_of(now, local, from);
+  const Wires doors = wires_of(now, local, from);
   const Question question{local, doors.owners.front(), peer, &doors.segments};
   std::vector<IfIndex> hearing;
   for (const Segment& segment : doors.segments) {
@@ -157,6 +181,9 @@ TripExplanation explain_round_trip(const Snapshot& now, const Ip& local, const I
     filter.known = now.effective(*part->lookup.flow.iif, Conf::rp_filter).known;
   }
   found.remedies = better(host, found.trip, doors.segments);
+  forget_untold(now, found.remedies);
+  found.segments = doors.segments;
+  found.segments_known = doors.known;
   return found;
 }
 

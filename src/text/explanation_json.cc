@@ -160,7 +160,7 @@ class ExplanationWriter {
         json_.field("dev", setting.link ? words_.link(*setting.link) : std::string("all"));
         json_.field("family", setting.family() == Family::v4 ? "ipv4" : "ipv6");
         json_.field("key", setting.name());
-        json_.field("before", setting.before);
+        optional("before", setting.before.has_value(), [&] { json_.value(*setting.before); });
         json_.field("after", setting.after);
         json_.close('}');
       }

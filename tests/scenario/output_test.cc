@@ -60,5 +60,19 @@ TEST_F(Output, NotesOfAnImportAreSaid) {
   EXPECT_EQ(retour("import --quiet --route " + routes).out, ran.out);
 }
 
+TEST_F(Output, AnAddressWithoutANicIsAskedAboutByNic) {
+  const std::string lone = folder + ".lone";
+  std::ofstream(lone) << "1: lo: <LOOPBACK,UP,LOWER_UP> mtu 65536\n"
+                         "    inet 192.0.2.1/32 scope global lo\n"
+                         "2: eth0: <BROADCAST,UP,LOWER_UP> mtu 1500\n"
+                         "    inet 10.0.0.1/24 scope global eth0\n";
+  ASSERT_EQ(retour("import --addr " + lone + " > " + host).exit, 0);
+  unlink(lone.c_str());
+  const Ran ran = retour("explain 192.0.2.1 --request-from 10.0.0.9 --snapshot " + host);
+  EXPECT_EQ(ran.exit, 2);
+  EXPECT_NE(ran.err.find("explain 192.0.2.1 from 10.0.0.9 iif NIC"), std::string::npos) << ran.err;
+  EXPECT_EQ(ran.out, "");
+}
+
 }  // namespace
 }  // namespace retour::testing

@@ -63,5 +63,31 @@ TEST_F(DiagnoseTrip, AnAnycastRouteIsAWayBack) {
   EXPECT_EQ(found.trip.verdict, DoorVerdict::same_door) << name(found.trip.cause);
 }
 
+TEST_F(DiagnoseTrip, AnAddressWithoutANicHasNoDoor) {
+  Address lone;
+  lone.link = loopback_index;
+  lone.local = testing::prefix("192.0.2.1/32");
+  host.addresses.push_back(lone);
+  EXPECT_TRUE(doors_of(host, ip("192.0.2.1")).empty());
+  const IfIndex dummy = add_nic(host, "dummy0", "192.0.2.2/32");
+  link(dummy).flags |= iff_noarp;
+  EXPECT_TRUE(doors_of(host, ip("192.0.2.2")).empty());
+  EXPECT_EQ(doors_of(host, ip("10.0.0.2")), std::vector<IfIndex>{e1});
+  // Where a NIC has it, too, the trip is by that one.
+  lone.local = testing::prefix("10.0.0.2/32");
+  host.addresses.insert(host.addresses.begin(), lone);
+  EXPECT_EQ(trip("10.0.0.2", "10.0.0.9").trip.link, e1);
+  EXPECT_EQ(trip("10.0.0.2", "10.0.0.9").also_on, std::vector<IfIndex>{loopback_index});
+}
+
+TEST_F(DiagnoseTrip, NoTableThroughALinkThatIsDown) {
+  const auto table = [&] { return own_table(host, ip("10.0.0.2"), e1, ip("10.0.0.9")); };
+  EXPECT_TRUE(table());
+  link(e1).flags &= ~0x10000U;
+  EXPECT_FALSE(table()) << "no carrier";
+  link(e1).flags = (link(e1).flags | 0x10000U) & ~1U;
+  EXPECT_FALSE(table()) << "down";
+}
+
 }  // namespace
 }  // namespace retour

@@ -14,6 +14,13 @@ namespace {
 std::string door(const Snapshot& now, const Lookup& lookup) {
   if (lookup.link.value == 0) return std::string(name(lookup.verdict));
   std::string text = now.link_name(lookup.link);
+  // Of several the kernel takes one or another.
+  std::vector<IfIndex> named{lookup.link};
+  for (const Way& way : lookup.candidates) {
+    if (std::ranges::find(named, way.link) != named.end()) continue;
+    named.push_back(way.link);
+    text += " or " + now.link_name(way.link);
+  }
   if (lookup.route) {
     const Route& route = now.routes[*lookup.route];
     text +=
