@@ -2,6 +2,7 @@
 #include "text/explanation_json.h"
 
 #include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
 #include <span>
 
@@ -17,6 +18,12 @@ namespace retour {
 namespace {
 
 constexpr std::size_t many_rules = 8;  // in a row that do not match: one step
+
+std::string_view known_name(SegmentsKnown known) {
+  static constexpr std::array<std::string_view, 3> names{"assumed", "told", "measured"};
+  static_assert(names.size() == static_cast<std::size_t>(SegmentsKnown::measured) + 1);
+  return names[static_cast<std::size_t>(known)];
+}
 
 std::string_view reason_name(RouteOutcome outcome) {
   switch (outcome) {
@@ -86,8 +93,15 @@ class ExplanationWriter {
     optional("rule_priority", lookup.rule_priority.has_value(),
              [&] { json_.value(*lookup.rule_priority); });
     optional("route", lookup.route.has_value(), [&] { json_.value(words_.route(*lookup.route)); });
+    if (lookup.or_errnum != 0) json_.field("or_errno", errno_name(lookup.or_errnum));
     if (lookup.candidates.size() < 2) return;
-    json_.key("candidates");
+    if (const auto links = links_of(lookup); links.size() > 1) {
+      json_.key("candidates");
+      json_.open('[');
+      for (const IfIndex link : links) json_.value(words_.link(link));
+      json_.close(']');
+    }
+    json_.key("ways");
     json_.open('[');
     for (const Way& way : lookup.candidates) {
       json_.open('{');
@@ -198,7 +212,30 @@ class ExplanationWriter {
     json_.close('}');
   }
 
-  /// A lookup with its tables and gates, as an object's fields.
+  void gates(const std::vector<Gate>& gates) {
+    json_.key("gates");
+    json_.open('[');
+    for (const Gate& gate : gates) {
+      json_.open('{');
+      json_.field("dev", words_.link(gate.link));
+      json_.field("key", info(gate.conf).name);
+      value(gate.value);
+      json_.close('}');
+    }
+    json_.close(']');
+  }
+
+  /// What a batch has instead: the gates that nobody told and that decide.
+  void assumed(const Lookup& lookup) {
+    json_.key("assumed");
+    json_.open('[');
+    for (const Gate& gate : gates_of(host_, lookup)) {
+      if (!gate.value.known && gate.matters) json_.value(info(gate.conf).name);
+    }
+    json_.close(']');
+  }
+
+  /// A lookup with its tables and the way back, as an object's fields.
   void whole(const Explanation& found) {
     answer(found.lookup);
     steps(found.seen, found.lookup.steps, found.tables, false);
@@ -225,10 +262,13 @@ class ExplanationWriter {
   void conf(std::string_view key, const EffectiveConf& value) {
     json_.key(key);
     json_.open('{');
+    this->value(value);
+    json_.close('}');
+  }
+  void value(const EffectiveConf& value) {
     json_.field("value", value.value);
     json_.field("from", value.from_all ? "all" : "dev");
     json_.field("known", value.known);
-    json_.close('}');
   }
 
   void step(const Flow& seen, const Step& step, std::span<const TableAsked> tables,
@@ -292,6 +332,7 @@ void BatchJson::append(std::string& out, const Lookup& lookup, const KernelCheck
   writer.json().open('{');
   writer.query(lookup.flow);
   writer.answer(lookup);
+  writer.assumed(lookup);
   writer.steps(lookup.flow, lookup.steps, {}, !all_);
   if (check != nullptr) writer.check(*check);
   writer.json().close('}');
@@ -338,6 +379,7 @@ std::string json_report(const Snapshot& host, const Explanation& found, const Ke
   head(writer.json(), host);
   writer.query(found.lookup.flow);
   writer.whole(found);
+  writer.gates(gates_of(host, found.lookup));
   writer.remedies("remedies", found.remedies, received);
   writer.remedies("if_set", found.if_set, received);
   if (check != nullptr) writer.check(*check);
@@ -355,12 +397,15 @@ std::string json_report(const Snapshot& host, const TripExplanation& found) {
   head(json, host);
   writer.query(found.trip.request.flow);
   writer.whole(found.request);
+  writer.gates(gates_of(host, found));
+  json.field("segments_known", known_name(found.segments_known));
   json.key("reply");
   json.open('{');
   writer.query(found.trip.reply.flow);
   writer.whole(found.reply);
   json.close('}');
   writer.remedies("remedies", found.remedies, true);
+  writer.remedies("if_set", {}, true);
   notes(json, host);
   json.close('}');
   json.end_line();

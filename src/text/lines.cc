@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
 #include "plan/describe.h"
@@ -21,6 +22,25 @@ std::string_view selector_name(Selector selector) {
 
 std::string link_label(const Snapshot& host, IfIndex link) {
   return printable(host.link_name(link));
+}
+
+std::vector<IfIndex> links_of(const Lookup& lookup) {
+  std::vector<IfIndex> links;
+  if (lookup.link.value != 0) links.push_back(lookup.link);
+  // What is delivered to this host has no way to choose, whatever its route named.
+  if (lookup.candidates.empty() || lookup.candidates.front().link != lookup.link) return links;
+  for (const Way& way : lookup.candidates) {
+    if (std::ranges::find(links, way.link) == links.end()) links.push_back(way.link);
+  }
+  return links;
+}
+
+std::string ways_words(const Snapshot& host, const Lookup& lookup) {
+  const std::vector<IfIndex> links = links_of(lookup);
+  if (links.size() > 2) return fmt::format("one of {} NICs", links.size());
+  std::string text = link_label(host, lookup.link);
+  if (links.size() == 2) text += " or " + link_label(host, links.back());
+  return text;
 }
 
 std::string table_label(const Snapshot& host, TableId table) {

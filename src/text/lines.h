@@ -5,6 +5,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "model/lookup.h"
 #include "model/snapshot.h"
@@ -13,6 +14,10 @@ namespace retour {
 
 /// "enp1s0", or "#7".
 [[nodiscard]] std::string link_label(const Snapshot& host, IfIndex link);
+/// The links that it leaves or may leave by, each once.
+[[nodiscard]] std::vector<IfIndex> links_of(const Lookup& lookup);
+/// "eth0", "eth0 or eth1", "one of 4 NICs".
+[[nodiscard]] std::string ways_words(const Snapshot& host, const Lookup& lookup);
 /// "retour-enp1s0", "main" or, when it has no name, "200": what an operator calls the table.
 [[nodiscard]] std::string table_label(const Snapshot& host, TableId table);
 /// "from 10.0.0.1 lookup main suppress_prefixlength 20" (without the priority).

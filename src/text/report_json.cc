@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "model/answer.h"
 #include "plan/describe.h"
 #include "text/import_words.h"
 #include "text/lines.h"
@@ -30,6 +31,11 @@ Json links_json(const Snapshot& host, const std::vector<IfIndex>& links) {
 
 Json ip_json(const std::optional<Ip>& ip) { return ip ? Json(ip->str()) : Json(nullptr); }
 
+/// Version 1 has no word of its own for what an anycast route sends: it goes as unicast does.
+std::string_view verdict_word(Verdict verdict) {
+  return name(verdict == Verdict::anycast ? Verdict::unicast : verdict);
+}
+
 Json lookup_json(const Snapshot& host, const Lookup& lookup) {
   Json steps = Json::array();
   for (const Step& step : lookup.steps) {
@@ -41,20 +47,24 @@ Json lookup_json(const Snapshot& host, const Lookup& lookup) {
          {"why", step_line(host, lookup, step)},
          {"route", step.route ? Json(route_line(host, host.routes[*step.route])) : Json(nullptr)}});
   }
-  Json json{{"verdict", name(lookup.verdict)},
+  Json json{{"verdict", verdict_word(lookup.verdict)},
             {"dev", link_json(host, lookup.link)},
             {"gateway", ip_json(lookup.gateway)},
             {"source", ip_json(lookup.source)},
             {"table", lookup.table.value != 0 ? Json(lookup.table.value) : Json(nullptr)},
             {"rule_priority", lookup.rule_priority ? Json(*lookup.rule_priority) : Json(nullptr)},
             {"steps", std::move(steps)}};
+  if (const auto links = links_of(lookup); links.size() > 1) {
+    json["candidates"] = links_json(host, links);
+  }
   if (lookup.candidates.size() > 1) {
     for (const Way& way : lookup.candidates) {
-      json["candidates"].push_back({{"dev", link_json(host, way.link)},
-                                    {"gateway", ip_json(way.gateway)},
-                                    {"source", ip_json(way.source)}});
+      json["ways"].push_back({{"dev", link_json(host, way.link)},
+                              {"gateway", ip_json(way.gateway)},
+                              {"source", ip_json(way.source)}});
     }
   }
+  if (lookup.or_errnum != 0) json["or_errno"] = errno_name(lookup.or_errnum);
   return json;
 }
 
@@ -66,6 +76,7 @@ Json arp_json(const Snapshot& host, const RoundTrip& trip) {
   for (const ArpReception& heard : trip.arp) {
     list.push_back({{"link", escape(host.link_name(heard.link))},
                     {"answers", heard.answers},
+                    {"certain", heard.certain},
                     {"silent_because", cause_json(heard.silent_because)}});
   }
   return list;
@@ -184,7 +195,7 @@ struct ChangeJson {
 };
 
 Json path_json(const Snapshot& host, const Lookup& lookup) {
-  return {{"verdict", name(lookup.verdict)},
+  return {{"verdict", verdict_word(lookup.verdict)},
           {"dev", link_json(host, lookup.link)},
           {"gateway", ip_json(lookup.gateway)},
           {"source", ip_json(lookup.source)},

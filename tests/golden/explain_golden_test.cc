@@ -57,7 +57,7 @@ TEST_P(GoldenExplain, TextAndJson) {
     const auto one = nlohmann::json::parse(document);
     const auto lined = nlohmann::json::parse(said);
     for (const char* key : {"query", "verdict", "errno", "dev", "gateway", "source", "table",
-                            "rule_priority", "route", "candidates"}) {
+                            "rule_priority", "route", "candidates", "ways"}) {
       EXPECT_EQ(lined.contains(key), one.contains(key)) << key;
       if (one.contains(key)) {
         EXPECT_EQ(lined[key], one[key]) << key;
