@@ -245,14 +245,21 @@ std::string_view route_reason(const Snapshot& host, const Considered& considered
     case RouteOutcome::not_reached:
       break;
   }
-  if (taken == nullptr) return "not reached";
+  // Of a table with an answer it stands behind that; of one without, the answer was main's or
+  // local's, which are one, and which has the longer prefix.
+  if (taken == nullptr) {
+    return route.family() == Family::v4 ? "shorter prefix (local and main are one table here)"
+                                        : "not reached";
+  }
   const Route& won = host.routes[taken->route];
   if (route.dst.length < won.dst.length) return "shorter prefix";
   if (route.tos != won.tos) return "for any tos";
   return route.metric > won.metric ? "higher metric" : "listed later";
 }
 
-std::string outcome_words(const Snapshot& host, const Lookup& lookup) {
+namespace {
+
+std::string outcome_of_first(const Snapshot& host, const Lookup& lookup) {
   const bool in = lookup.flow.iif.has_value();
   const bool by_link = lookup.link.value != 0 && !(in && lookup.link == loopback_index);
   const std::string_view stopped = in ? "dropped" : "refused";
@@ -295,9 +302,21 @@ std::string outcome_words(const Snapshot& host, const Lookup& lookup) {
     case Verdict::no_forward:
       return "dropped: not for this host, and not forwarded";
     case Verdict::invalid:
-      return fmt::format("{} before any lookup{}", stopped, error());
+      return fmt::format("{}{}{}", stopped, lookup.steps.empty() ? " before any lookup" : "",
+                         error());
   }
   return {};
+}
+
+}  // namespace
+
+std::string outcome_words(const Snapshot& host, const Lookup& lookup) {
+  std::string text = outcome_of_first(host, lookup);
+  if (lookup.or_errnum != 0) {
+    text += fmt::format(", or is {} ({}), as the hash falls",
+                        lookup.flow.iif ? "dropped" : "refused", errno_name(lookup.or_errnum));
+  }
+  return text;
 }
 
 std::string outcome_reason(const Snapshot& host, const Lookup& lookup) {
@@ -358,6 +377,10 @@ std::string gate_words(const Snapshot& host, IfIndex link, Conf conf, const Effe
   // A zero is `all`'s and the device's alike.
   if (value.value == 0) return text;
   return text + fmt::format(" (from {})", value.from_all ? "all" : link_label(host, link));
+}
+
+std::string gate_words(const Snapshot& host, const Gate& gate) {
+  return gate_words(host, gate.link, gate.conf, gate.value);
 }
 
 std::string setting_words(const Snapshot& host, const Setting& setting) {

@@ -25,6 +25,7 @@ namespace retour {
 [[nodiscard]] const Considered* taken_of(const TableAsked& asked);
 
 /// "leaves by eth0 via 10.0.0.1", "dropped by rp_filter", "delivered to this host": one clause.
+/// Where some of several ways are refused, that too.
 [[nodiscard]] std::string outcome_words(const Snapshot& host, const Lookup& lookup);
 /// Why it was so where rules and routes alone do not say; empty when they do. Sentences.
 [[nodiscard]] std::string outcome_reason(const Snapshot& host, const Lookup& lookup);
@@ -33,6 +34,7 @@ namespace retour {
 [[nodiscard]] std::string gate_words(const Snapshot& host, IfIndex link, Conf conf);
 [[nodiscard]] std::string gate_words(const Snapshot& host, IfIndex link, Conf conf,
                                      const EffectiveConf& value);
+[[nodiscard]] std::string gate_words(const Snapshot& host, const Gate& gate);
 /// "rp_filter=2 on eth0", "arp_ignore=1 on all".
 [[nodiscard]] std::string setting_words(const Snapshot& host, const Setting& setting);
 

@@ -41,13 +41,13 @@ std::string silence(const Snapshot& host, const RoundTrip& trip, const ArpRecept
   switch (heard.silent_because) {
     case Cause::rp_filter:
       return fmt::format("{}, the way back is {}", gate_text(host, heard.link, Conf::rp_filter),
-                         link_label(host, trip.reply.link));
+                         ways_words(host, trip.reply));
     case Cause::arp_ignore:
       return gate_text(host, heard.link, Conf::arp_ignore) +
              (heard.link == trip.link ? "" : ", not an address of that NIC");
     case Cause::arp_filter:
       return fmt::format("{}, the way back is {}", gate_text(host, heard.link, Conf::arp_filter),
-                         link_label(host, trip.reply.link));
+                         ways_words(host, trip.reply));
     case Cause::link_down:
       return "down or without carrier";
     case Cause::enslaved:
@@ -147,13 +147,14 @@ std::string evidence(const Snapshot& host, const RoundTrip& trip, const Style& s
   line(out, "reply", fmt::format("from {} to {}:", trip.local.str(), trip.peer.str()), Ink::plain,
        style);
   out += render_steps(host, trip.reply, 11);
-  std::string door = trip.reply.ok()
-                         ? fmt::format("leaves by {}", link_label(host, trip.reply.link))
-                         : std::string(name(trip.reply.verdict));
-  if (trip.reply.ok() && trip.reply.link != trip.link) door += fmt::format(", not by {}", mine);
+  std::string door = trip.reply.ok() ? fmt::format("leaves by {}", ways_words(host, trip.reply))
+                                     : std::string(name(trip.reply.verdict));
+  const std::vector<IfIndex> links = links_of(trip.reply);
+  if (trip.reply.ok() && std::ranges::find(links, trip.link) == links.end())
+    door += fmt::format(", not by {}", mine);
   if (!trip.arrives_on && trip.arp_answered_by.empty() && trip.reply.ok()) {
     door = fmt::format("none: nothing was answered (it would leave by {})",
-                       link_label(host, trip.reply.link));
+                       ways_words(host, trip.reply));
   }
   if (const std::string lost = loser(host, trip); !lost.empty()) door += "; " + lost;
   line(out, "door", door, trip.verdict == DoorVerdict::same_door ? Ink::green : Ink::yellow, style);
@@ -179,6 +180,12 @@ Ink ink_of(DoorVerdict verdict) {
   return Ink::plain;
 }
 
+std::string_view known_words(SegmentsKnown known) {
+  return known == SegmentsKnown::measured ? "measured"
+         : known == SegmentsKnown::told   ? "as told"
+                                          : "assumed";
+}
+
 std::string subnet_line(const SharedSubnet& subnet) {
   std::set<IfIndex> links;
   for (const auto& member : subnet.members) links.insert(member.link);
@@ -188,10 +195,8 @@ std::string subnet_line(const SharedSubnet& subnet) {
   } else if (subnet.segments.size() > 1) {
     segments = fmt::format("{} segments", subnet.segments.size());
   }
-  return fmt::format("{} NICs share {}: {}{}", links.size(), subnet.prefix.str(), segments,
-                     subnet.segments_known == SegmentsKnown::measured ? " (measured)"
-                     : subnet.segments_known == SegmentsKnown::told   ? " (as told)"
-                                                                      : " (assumed)");
+  return fmt::format("{} NICs share {}: {} ({})", links.size(), subnet.prefix.str(), segments,
+                     known_words(subnet.segments_known));
 }
 
 std::string render_steps(const Snapshot& host, const Lookup& lookup, std::size_t indent) {
@@ -237,7 +242,7 @@ std::string render_doors(const Snapshot& host, const Diagnosis& diagnosis,
     table.row({{link_label(host, trip.link)},
                {trip.local.str()},
                {arrival(host, trip)},
-               {reply ? link_label(host, trip.reply.link) : "-"},
+               {reply ? ways_words(host, trip.reply) : "-"},
                {verdict, ink_of(trip.verdict)}});
   }
   if (peers.empty()) return {};
@@ -277,6 +282,15 @@ std::string render(const Snapshot& host, const Diagnosis& diagnosis, const Diagn
     for (const RoundTrip& trip : diagnosis.round_trips) {
       if (trip.local == *view.address) out += "\n" + evidence(host, trip, style);
     }
+  }
+  if (!host.notes.empty()) out += "\n";
+  constexpr std::size_t most = 8;
+  const std::size_t shown = host.notes.size() <= most + 1 ? host.notes.size() : most;
+  for (std::size_t i = 0; i < shown; ++i) {
+    out += "note: " + wrap(printable(host.notes[i]), 6) + "\n";
+  }
+  if (shown < host.notes.size()) {
+    out += fmt::format("note: {} more; --json has all\n", host.notes.size() - shown);
   }
   return out;
 }

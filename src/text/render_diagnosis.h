@@ -7,6 +7,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "diagnose/finding.h"
 #include "text/style.h"
@@ -26,6 +27,8 @@ struct DiagnosisView {
                                        const DiagnosisView& view, const Style& style);
 
 [[nodiscard]] Ink ink_of(DoorVerdict verdict);
+/// "measured", "as told", "assumed".
+[[nodiscard]] std::string_view known_words(SegmentsKnown known);
 
 /// The rules tried for one lookup, one a line; runs of rules that did not match are counted.
 [[nodiscard]] std::string render_steps(const Snapshot& host, const Lookup& lookup,

@@ -33,13 +33,6 @@ std::string render(const Snapshot& host, const Explanation& found, const Explana
   }
   print_ways(page, host, lookup);
   print_decided_by(page, host, lookup);
-  if (!lookup.steps.empty()) {
-    page.label("rules");
-    print_rules(page, host, found.seen, lookup.steps, found.tables, view);
-    print_merged(page, host, lookup);
-  }
-  print_way_back(page, host, found, view);
-  print_gates(page, host, lookup);
   if (!found.if_set.empty()) {
     page.label("unknown");
     for (const Remedy& remedy : found.if_set) {
@@ -47,8 +40,16 @@ std::string render(const Snapshot& host, const Explanation& found, const Explana
                             then_words(host, remedy, lookup.flow.iif.has_value())));
     }
   }
+  if (!lookup.steps.empty()) {
+    page.label("rules");
+    print_rules(page, host, found.seen, lookup.steps, found.tables, view);
+    print_merged(page, host, found);
+  }
+  print_way_back(page, host, found, view);
+  print_gates(page, host, lookup);
   if (!found.remedies.empty())
     print_changes(page, host, found.remedies, lookup.flow.iif.has_value());
+  print_notes(page, host, view.all);
   return page.take();
 }
 

@@ -9,6 +9,7 @@
 
 #include "text/explain_words.h"
 #include "text/lines.h"
+#include "text/printable.h"
 #include "text/remedy_words.h"
 
 namespace retour {
@@ -121,7 +122,12 @@ class Walk {
   [[nodiscard]] std::string nothing(const Rule& rule, const TableAsked& asked) const {
     const bool exists =
         std::ranges::find(host_.routes, rule.table, &Route::table) != host_.routes.end();
-    if (!exists) return fmt::format("table {} is empty", table_label(host_, rule.table));
+    if (!exists) {
+      // Pasted texts rarely show every table: of this one nobody knows that it is empty.
+      const std::string table = table_label(host_, rule.table);
+      return host_.source == "import" ? fmt::format("no routes of table {} were given", table)
+                                      : fmt::format("table {} is empty", table);
+    }
     return fmt::format("no {} to {} there", asked.routes.empty() ? "route" : "usable route",
                        seen_.dst.str());
   }
@@ -190,34 +196,24 @@ void print_ways(Page& page, const Snapshot& host, const Lookup& lookup) {
   }
 }
 
-void print_merged(Page& page, const Snapshot& host, const Lookup& lookup) {
-  if (host.hidden.custom_rules_v4.value_or(true) || !lookup.flow.dst.is_v4()) return;
-  if (lookup.steps.size() < 2) return;
-  page.line("(no rule was ever added here: tables local and main are still one)", 0, Ink::dim);
+void print_merged(Page& page, const Snapshot& host, const Explanation& found) {
+  if (!found.merged || found.lookup.steps.size() < 2) return;
+  // No dump tells it; where nobody asked the kernel, the default rules do.
+  page.line(host.hidden.custom_rules_v4
+                ? "(no rule was ever added here: tables local and main are still one)"
+                : "(only the kernel's own rules: tables local and main taken to be one)",
+            0, Ink::dim);
 }
 
 void print_gates(Page& page, const Snapshot& host, const Lookup& lookup) {
-  if (!lookup.flow.iif || !lookup.flow.dst.is_v4()) return;
-  const IfIndex in = *lookup.flow.iif;
   std::string told;
   std::string unknown;
-  const auto add = [&](Conf conf, const EffectiveConf& value) {
-    std::string& text = value.known ? told : unknown;
+  for (const Gate& gate : gates_of(host, lookup)) {
+    std::string& text = gate.value.known ? told : unknown;
     text += text.empty() ? "" : ", ";
-    text += value.known ? gate_words(host, in, conf, value)
-                        : fmt::format("{}={}", info(conf).name, value.value);
-  };
-  const auto look = [&](Conf conf) { add(conf, host.effective(in, conf)); };
-  if (lookup.source_check) {
-    add(Conf::rp_filter, lookup.source_check->rp_filter);
-    look(Conf::accept_local);
-    if (lookup.flow.mark != 0) look(Conf::src_valid_mark);
+    text += gate.value.known ? gate_words(host, gate)
+                             : fmt::format("{}={}", info(gate.conf).name, gate.value.value);
   }
-  if (!lookup.steps.empty() &&
-      (!lookup.route || host.routes[*lookup.route].type == RouteType::unicast)) {
-    look(Conf::forwarding);
-  }
-  if (lookup.flow.src.is_loopback() || lookup.flow.dst.is_loopback()) look(Conf::route_localnet);
   if (told.empty() && unknown.empty()) return;
   page.label("gates");
   if (!told.empty()) page.line(told, 0, Ink::plain, 0);
@@ -226,7 +222,7 @@ void print_gates(Page& page, const Snapshot& host, const Lookup& lookup) {
 
 namespace {
 
-/// What `retour plan` makes too: of a subnet that several links share.
+/// What `retour plan` may make too: of a subnet that several links share.
 bool planned(const Snapshot& host, const OwnTable& own) {
   return own.to.length != 0 && own.from.is_v4() &&
          std::ranges::any_of(host.addresses, [&](const Address& address) {
@@ -236,6 +232,15 @@ bool planned(const Snapshot& host, const OwnTable& own) {
 }
 
 }  // namespace
+
+void print_notes(Page& page, const Snapshot& host, bool all) {
+  constexpr std::size_t most = 4;
+  const std::size_t size = host.notes.size();
+  const std::size_t shown = all || size <= most + 1 ? size : most;
+  if (size > 0) page.label("notes");
+  for (std::size_t i = 0; i < shown; ++i) page.line(printable(host.notes[i]), 0, Ink::dim);
+  if (shown < size) page.line(fmt::format("{} more; --all shows them", size - shown), 0, Ink::dim);
+}
 
 void print_changes(Page& page, const Snapshot& host, const std::vector<Remedy>& remedies,
                    bool received) {
@@ -247,7 +252,7 @@ void print_changes(Page& page, const Snapshot& host, const std::vector<Remedy>& 
   if (std::ranges::any_of(remedies, [&](const Remedy& remedy) {
         return remedy.own_table && planned(host, *remedy.own_table);
       })) {
-    page.line("(retour plan has such rules and tables, and what they would move)", 0, Ink::dim);
+    page.line("(retour plan says whether it would, and what would move)", 0, Ink::dim);
   }
 }
 

@@ -25,9 +25,11 @@ void print_decided_by(Page& page, const Snapshot& host, const Lookup& lookup);
 /// The possible ways, where there are several.
 void print_ways(Page& page, const Snapshot& host, const Lookup& lookup);
 /// A word on why rules count for nothing yet, where that is so.
-void print_merged(Page& page, const Snapshot& host, const Lookup& lookup);
+void print_merged(Page& page, const Snapshot& host, const Explanation& found);
 /// Of a received packet.
 void print_gates(Page& page, const Snapshot& host, const Lookup& lookup);
+/// What the snapshot says it had to infer or could not hold; a few, unless `all` are wanted.
+void print_notes(Page& page, const Snapshot& host, bool all);
 void print_changes(Page& page, const Snapshot& host, const std::vector<Remedy>& remedies,
                    bool received);
 

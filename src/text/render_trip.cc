@@ -16,11 +16,33 @@ namespace retour {
 
 namespace {
 
+/// Nothing reaches the owner: it is down, without carrier, a port, or its ARP is off.
+bool hears_nothing(const RoundTrip& trip) { return trip.arp.empty() && !trip.arrives_on; }
+
+std::string deafness(const Snapshot& host, const RoundTrip& trip) {
+  const Link* link = host.link(trip.link);
+  if (link == nullptr) return "there is no such link";
+  switch (trip.cause) {
+    case Cause::link_down:
+      return link->up() ? "no carrier" : "it is down";
+    case Cause::enslaved:
+      return fmt::format("it is a port of {}", link_label(host, link->master));
+    case Cause::noarp:
+      return "ARP is off on it";
+    default:
+      return std::string(name(trip.cause));
+  }
+}
+
 std::string answer(const Snapshot& host, const RoundTrip& trip) {
   std::string text(name(trip.verdict));
   if (trip.cause != Cause::none) text += fmt::format(" ({})", name(trip.cause));
-  const std::string out = link_label(host, trip.reply.link);
+  const std::string out = ways_words(host, trip.reply);
   if (trip.verdict == DoorVerdict::same_door) return text + ": in and out by " + out;
+  if (hears_nothing(trip)) {
+    return text +
+           fmt::format(": {} hears nothing: {}", link_label(host, trip.link), deafness(host, trip));
+  }
   if (!trip.arp.empty() && trip.arp_answered_by.empty()) {
     return text + (trip.local.is_v4() ? ": nobody answers ARP for it"
                                       : ": no neighbour solicitation for it is answered");
@@ -32,28 +54,20 @@ std::string answer(const Snapshot& host, const RoundTrip& trip) {
   const std::string in = trip.arrives_on
                              ? "in by " + link_label(host, *trip.arrives_on)
                              : fmt::format("in by any of {}, a race", trip.arp_answered_by.size());
-  return fmt::format("{}: {}, out by {}", text, in, trip.leaves_on ? out : "one of several links");
-}
-
-/// A gate's value where it was told; else the one it was taken to have.
-std::string gate_or_assumed(const Snapshot& host, IfIndex link, Conf conf) {
-  if (host.effective(link, conf).known) return gate_words(host, link, conf);
-  return fmt::format("{}=1 (not known)", info(conf).name);
+  return fmt::format("{}: {}, out by {}", text, in, out);
 }
 
 std::string silence(const Snapshot& host, const TripExplanation& found, const ArpReception& heard) {
   const RoundTrip& trip = found.trip;
   const auto way_back = [&] {
-    return trip.reply.ok() ? ", way back " + link_label(host, trip.reply.link) : ", no way back";
+    return trip.reply.ok() ? ", way back " + ways_words(host, trip.reply) : ", no way back";
   };
+  if (const auto gate = silencer(host, heard)) {
+    return gate_words(host, *gate) + (gate->conf != Conf::arp_ignore ? way_back()
+                                      : heard.link == trip.link      ? std::string()
+                                                                     : ", not its address");
+  }
   switch (heard.silent_because) {
-    case Cause::rp_filter:
-      return gate_or_assumed(host, heard.link, Conf::rp_filter) + way_back();
-    case Cause::arp_filter:
-      return gate_or_assumed(host, heard.link, Conf::arp_filter) + way_back();
-    case Cause::arp_ignore:
-      return gate_or_assumed(host, heard.link, Conf::arp_ignore) +
-             (heard.link == trip.link ? "" : ", not its address");
     case Cause::link_down:
       return "down or without carrier";
     case Cause::enslaved:
@@ -73,10 +87,10 @@ void print_arp(Page& page, const Snapshot& host, const TripExplanation& found,
   const RoundTrip& trip = found.trip;
   page.label(trip.local.is_v4() ? "ARP" : "NDP");
   if (trip.arp.empty()) {
+    const Link* link = host.link(trip.link);
     return page.line(
-        trip.cause == Cause::link_down || trip.cause == Cause::enslaved ||
-                trip.cause == Cause::noarp
-            ? fmt::format("{} hears nothing: {}", link_label(host, trip.link), name(trip.cause))
+        link != nullptr && link->noarp()
+            ? fmt::format("nobody asks: {} is the end of a tunnel", link_label(host, trip.link))
             : "nobody here knows who would ask: the peer is beyond the subnet");
   }
   const auto fate = [&](const ArpReception& heard) {
@@ -169,9 +183,10 @@ void print_reply(Page& page, const Snapshot& host, const TripExplanation& found,
   const Lookup& reply = trip.reply;
   page.label("reply");
   std::string text = reply.ok() && trip.verdict == DoorVerdict::lost && !trip.leaves_on
-                         ? "would leave by " + link_label(host, reply.link)
+                         ? "would leave by " + ways_words(host, reply)
                          : outcome_words(host, reply);
-  const bool other = reply.ok() && reply.link != trip.link;
+  const std::vector<IfIndex> links = links_of(reply);
+  const bool other = reply.ok() && std::ranges::find(links, trip.link) == links.end();
   if (other) text += fmt::format(", not {}", link_label(host, trip.link));
   const std::string_view told = told_already(found);
   if (!told.empty()) text += fmt::format(": as looked up {}", told);
@@ -195,6 +210,20 @@ void print_unknown(Page& page, const RoundTrip& trip) {
   }
 }
 
+/// Who hears whom decides who answers and who gets the reply; no dump tells it.
+void print_segments(Page& page, const Snapshot& host, const TripExplanation& found) {
+  std::string text = "one";
+  if (found.segments.size() > 1) {
+    const bool own = std::ranges::all_of(
+        found.segments, [](const Segment& segment) { return segment.size() == 1; });
+    text = own ? "each NIC on its own" : std::to_string(found.segments.size());
+  } else if (!found.segments.empty() && found.segments.front().size() == 1) {
+    text = link_label(host, found.trip.link) + " alone";
+  }
+  page.label("segments");
+  page.line(fmt::format("{} ({})", text, known_words(found.segments_known)));
+}
+
 }  // namespace
 
 std::string render(const Snapshot& host, const TripExplanation& found, const ExplanationView& view,
@@ -210,11 +239,15 @@ std::string render(const Snapshot& host, const TripExplanation& found, const Exp
   }
   page.label("answer");
   page.line(answer(host, trip), 0, ink_of(trip.verdict));
-  print_arp(page, host, found, view);
-  print_request(page, host, found, view);
-  print_reply(page, host, found, view);
-  print_unknown(page, trip);
+  if (!hears_nothing(trip)) {
+    print_unknown(page, trip);
+    print_segments(page, host, found);
+    print_arp(page, host, found, view);
+    print_request(page, host, found, view);
+    print_reply(page, host, found, view);
+  }
   if (!found.remedies.empty()) print_changes(page, host, found.remedies, true);
+  print_notes(page, host, view.all);
   return page.take();
 }
 

@@ -56,10 +56,84 @@ struct ExplanationWords : ::testing::Test {
   }
 };
 
+TEST_F(ExplanationWords, SomeWaysAreRefused) {
+  Lookup lookup;
+  lookup.flow = to("192.0.2.1");
+  lookup.verdict = Verdict::unicast;
+  lookup.link = e0;
+  lookup.or_errnum = EINVAL;
+  EXPECT_TRUE(has(outcome_words(host, lookup), ", or is refused (EINVAL), as the hash falls"));
+  std::string out;
+  BatchJson(host).append(out, lookup, nullptr);
+  EXPECT_EQ(json::parse(out)["or_errno"], "EINVAL");
+  RoundTrip trip;
+  trip.reply = lookup;
+  EXPECT_EQ(json::parse(json_round_trip(host, trip))["reply"]["or_errno"], "EINVAL");
+  lookup.or_errnum = 0;
+  EXPECT_FALSE(has(outcome_words(host, lookup), "refused"));
+  out.clear();
+  BatchJson(host).append(out, lookup, nullptr);
+  EXPECT_FALSE(json::parse(out).contains("or_errno"));
+}
+
 TEST_F(ExplanationWords, ErrorsHaveTheirNames) {
   EXPECT_EQ(errno_name(EXDEV), "EXDEV");  // the answer of kernel 6.1 to a strict gate
   EXPECT_EQ(errno_name(EMSGSIZE), "EMSGSIZE");
   EXPECT_EQ(errno_name(EPIPE), "errno 32");
+}
+
+TEST_F(ExplanationWords, BeforeAnyLookupMeansWithoutOne) {
+  host.routes.push_back(testing::route("0.0.0.0/0", e0));
+  Route loopback = testing::route("127.0.0.0/8", loopback_index, table_local);
+  loopback.type = RouteType::local;
+  loopback.scope = scope_host;
+  host.routes.push_back(loopback);
+  Address own;
+  own.link = loopback_index;
+  own.local = testing::prefix("127.0.0.1/8");
+  host.addresses.push_back(own);
+  const Fib fib(host);
+  const Lookup late = fib.look(to("8.8.8.8", "127.0.0.1"));
+  ASSERT_EQ(late.verdict, Verdict::invalid);
+  ASSERT_FALSE(late.steps.empty());
+  EXPECT_EQ(outcome_words(host, late), "refused (EINVAL)");
+  const Lookup early = fib.look(to("8.8.8.8", "9.9.9.9"));
+  EXPECT_EQ(outcome_words(host, early), "refused before any lookup (ENETUNREACH)");
+}
+
+TEST_F(ExplanationWords, WhileLocalAndMainAreOneTheLongerPrefixWins) {
+  Route broad = testing::route("10.0.0.0/16", loopback_index, table_local);
+  broad.type = RouteType::local;
+  broad.scope = scope_host;
+  host.routes.push_back(broad);
+  EXPECT_TRUE(has(text(to("10.0.0.9")), "(only the kernel's own rules: tables local and main"));
+  host.hidden.custom_rules_v4 = false;
+  EXPECT_TRUE(has(text(to("10.0.0.9")), "(no rule was ever added here: tables local and main"));
+  host.hidden.custom_rules_v4.reset();
+  const std::string said = text(to("10.0.0.9"));
+  EXPECT_TRUE(has(said, "shorter prefix (local and main are one")) << said;
+  // What the model takes for touched rules, the text does, too: nothing hidden was told here.
+  Rule other = testing::rule(100, TableId{7});
+  host.rules.insert(host.rules.begin() + 1, other);
+  EXPECT_FALSE(has(text(to("10.0.0.9")), "local and main"));
+}
+
+TEST_F(ExplanationWords, OfATableThatWasNotGivenNobodyKnowsThatItIsEmpty) {
+  host.rules.insert(host.rules.begin() + 1, testing::rule(100, TableId{7}));
+  EXPECT_TRUE(has(text(to("10.0.0.9")), "table 7 is empty"));
+  host.source = "import";
+  EXPECT_TRUE(has(text(to("10.0.0.9")), "no routes of table 7 were given"));
+}
+
+TEST_F(ExplanationWords, NotesAreShown) {
+  host.notes = {"routes.txt:4: not represented: mtu 1400"};
+  EXPECT_TRUE(has(text(to("10.0.0.9")), "notes    routes.txt:4: not represented: mtu 1400\n"));
+  const Diagnosis diagnosis = diagnose(host, {});
+  EXPECT_TRUE(has(render(host, diagnosis, {}, Style(false)),
+                  "note: routes.txt:4: not represented: mtu 1400\n"));
+  host.notes.assign(30, std::string(100, 'x') + " and so on");
+  EXPECT_TRUE(has(text(to("10.0.0.9")), "26 more; --all shows them\n"));
+  EXPECT_TRUE(has(render(host, diagnosis, {}, Style(false)), "note: 22 more; --json has all\n"));
 }
 
 TEST_F(ExplanationWords, ABatchNamesTheGatesThatItAssumed) {
@@ -128,6 +202,22 @@ TEST_F(ExplanationWords, CandidatesAreLinksAndWaysAreWays) {
   EXPECT_EQ(told["reply"]["candidates"], one["candidates"]);
   EXPECT_EQ(told["reply"]["ways"], one["ways"]);
   EXPECT_EQ(told["arp"][0]["certain"], false);
+}
+
+TEST_F(ExplanationWords, ADiagnosisNamesEveryNicThatAReplyMayLeaveBy) {
+  host.kernel = "6.1.0";  // later ones prefer the leg of the source's own NIC
+  testing::set_gates(host, 0, 1, 0);
+  for (Route& route : host.routes) {
+    if (route.table != table_main) continue;
+    route.prefsrc.reset();
+    route.next_hops = {{e0, std::nullopt, 0, 1}, {e1, std::nullopt, 0, 1}};
+  }
+  const Diagnosis diagnosis = diagnose(host, {});
+  const std::string said = render(host, diagnosis, {}, Style(false));
+  EXPECT_TRUE(has(said, "eth0 or eth1")) << said;
+  ASSERT_FALSE(diagnosis.findings.empty());
+  EXPECT_TRUE(has(diagnosis.findings.front().message, "leave by eth0 or eth1"))
+      << diagnosis.findings.front().message;
 }
 
 }  // namespace
