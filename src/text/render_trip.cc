@@ -199,6 +199,15 @@ void print_reply(Page& page, const Snapshot& host, const TripExplanation& found,
 void print_unknown(Page& page, const RoundTrip& trip) {
   if (trip.gates_known) return;
   page.label("unknown");
+  const bool alike = std::ranges::all_of(trip.outcomes, [&](const GateOutcome& outcome) {
+    return outcome.verdict == trip.verdict && outcome.cause == trip.cause;
+  });
+  if (alike) {
+    return page.line(
+        "rp_filter, arp_ignore and arp_filter are not all known; it is the same with "
+        "any values.",
+        0, Ink::plain, 0);
+  }
   page.line("rp_filter, arp_ignore and arp_filter are not all known: taken to be 1, 1 and 0.", 0,
             Ink::plain, 0);
   for (const GateOutcome& outcome : trip.outcomes) {

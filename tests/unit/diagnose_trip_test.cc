@@ -55,6 +55,18 @@ TEST_F(DiagnoseTrip, ThroughATunnelNobodyAsks) {
   EXPECT_EQ(trip("10.8.0.1", "10.8.0.7").trip.cause, Cause::link_down);
 }
 
+TEST_F(DiagnoseTrip, UnknownGatesThatDecideNothingAreOneLine) {
+  host.conf_all = {};
+  for (Link& each : host.links) each.conf = {};
+  EXPECT_NE(text("10.0.0.2", "10.0.0.9").find("rp_filter=0 arp_ignore=1 arp_filter=1"),
+            std::string::npos);
+  const IfIndex lone = add_nic(host, "eth2", "192.168.1.5/24");
+  link(lone).conf = {};
+  const std::string said = text("192.168.1.5", "192.168.1.9");
+  EXPECT_NE(said.find("it is the same\n         with any values."), std::string::npos) << said;
+  EXPECT_EQ(said.find("arp_ignore="), std::string::npos) << said;
+}
+
 TEST_F(DiagnoseTrip, AnAddressWithoutANicHasNoDoor) {
   Address lone;
   lone.link = loopback_index;
