@@ -214,7 +214,7 @@ TEST_F(ExplanationWords, ADiagnosisNamesEveryNicThatAReplyMayLeaveBy) {
   }
   const Diagnosis diagnosis = diagnose(host, {});
   const std::string said = render(host, diagnosis, {}, Style(false));
-  EXPECT_TRUE(has(said, "eth0 or eth1")) << said;
+  EXPECT_TRUE(has(said, "leaves by eth0 or eth1")) << said;
   ASSERT_FALSE(diagnosis.findings.empty());
   EXPECT_TRUE(has(diagnosis.findings.front().message, "leave by eth0 or eth1"))
       << diagnosis.findings.front().message;
