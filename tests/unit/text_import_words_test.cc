@@ -258,7 +258,7 @@ TEST(ImportWords, CountersAreNoKind) {
       Part::link,
       "2: a: <UP> mtu 1500\n    link/ether 02:00:00:00:00:01 brd ff:ff:ff:ff:ff:ff promiscuity 0\n"
       "    RX:  bytes packets errors dropped  missed   mcast\n"
-      "    9801       87       0       0       0       0\n"  // as iproute2 before 5.17 has it
+      "    9801       87       0       0       0       0\n"  // as older iproute2 has it
       "    TX:  bytes packets errors dropped carrier collsns\n"
       "    9801       87       0       0       0       0\n"
       "3: b: <UP> mtu 1500\n    link/ether 02:00:00:00:00:02 brd ff:ff:ff:ff:ff:ff promiscuity 0\n"
