@@ -165,6 +165,12 @@ std::string_view name(Severity severity) {
   return names[static_cast<std::size_t>(severity)];
 }
 
+std::string_view name(SegmentsKnown known) {
+  static constexpr std::array<std::string_view, 3> names{"assumed", "told", "measured"};
+  static_assert(names.size() == static_cast<std::size_t>(SegmentsKnown::measured) + 1);
+  return names[static_cast<std::size_t>(known)];
+}
+
 bool Diagnosis::healthy() const {
   return std::ranges::none_of(findings,
                               [](const Finding& f) { return f.severity == Severity::error; });

@@ -33,6 +33,8 @@ struct Finding {
 /// How far to trust SharedSubnet::segments.
 enum class SegmentsKnown : std::uint8_t { assumed, told, measured };
 
+[[nodiscard]] std::string_view name(SegmentsKnown known);  ///< "assumed", …
+
 /// Addresses of one prefix, or of prefixes that overlap, on two or more links: where doors can be
 /// mixed up.
 struct SharedSubnet {

@@ -13,6 +13,14 @@ std::string_view name(Verdict verdict) {
   return names[static_cast<std::size_t>(verdict)];
 }
 
+std::string_view name(RouteOutcome outcome) {
+  static constexpr std::array<std::string_view, 12> names{
+      "taken",    "other-tos", "other-scope", "dead",    "linkdown",     "other-device",
+      "left-out", "no-answer", "outranked",   "expired", "other-source", "not-reached"};
+  static_assert(names.size() == static_cast<std::size_t>(RouteOutcome::not_reached) + 1);
+  return names[static_cast<std::size_t>(outcome)];
+}
+
 Lookup Fib::output(const Flow& flow) const {
   return flow.dst.is_v4() ? v4_.output(flow) : v6_.output(flow);
 }

@@ -92,6 +92,9 @@ enum class RouteOutcome : std::uint8_t {
   not_reached,   ///< something before it was taken: a longer prefix, a lower metric, or its elder
 };
 
+/// "taken", "other-tos", …
+[[nodiscard]] std::string_view name(RouteOutcome outcome);
+
 struct Considered {
   std::uint32_t route{};  ///< index in Snapshot::routes
   RouteOutcome outcome{};

@@ -2,7 +2,6 @@
 #include "text/explanation_json.h"
 
 #include <algorithm>
-#include <array>
 #include <nlohmann/json.hpp>
 #include <span>
 
@@ -18,42 +17,6 @@ namespace retour {
 namespace {
 
 constexpr std::size_t many_rules = 8;  // in a row that do not match: one step
-
-std::string_view known_name(SegmentsKnown known) {
-  static constexpr std::array<std::string_view, 3> names{"assumed", "told", "measured"};
-  static_assert(names.size() == static_cast<std::size_t>(SegmentsKnown::measured) + 1);
-  return names[static_cast<std::size_t>(known)];
-}
-
-std::string_view reason_name(RouteOutcome outcome) {
-  switch (outcome) {
-    case RouteOutcome::taken:
-      return "taken";
-    case RouteOutcome::other_tos:
-      return "other-tos";
-    case RouteOutcome::other_scope:
-      return "other-scope";
-    case RouteOutcome::no_answer:
-      return "no-answer";
-    case RouteOutcome::dead:
-      return "dead";
-    case RouteOutcome::linkdown:
-      return "linkdown";
-    case RouteOutcome::other_device:
-      return "other-device";
-    case RouteOutcome::left_out:
-      return "left-out";
-    case RouteOutcome::outranked:
-      return "outranked";
-    case RouteOutcome::expired:
-      return "expired";
-    case RouteOutcome::other_source:
-      return "other-source";
-    case RouteOutcome::not_reached:
-      return "not-reached";
-  }
-  return "";
-}
 
 }  // namespace
 
@@ -292,7 +255,7 @@ class ExplanationWriter {
       for (const Considered& route : asked->routes) {
         json_.open('{');
         json_.field("route", words_.route(route.route));
-        json_.field("outcome", reason_name(route.outcome));
+        json_.field("outcome", name(route.outcome));
         json_.field("why", route_reason(host_, route, taken));
         json_.close('}');
       }
@@ -398,7 +361,7 @@ std::string json_report(const Snapshot& host, const TripExplanation& found) {
   writer.query(found.trip.request.flow);
   writer.whole(found.request);
   writer.gates(gates_of(host, found));
-  json.field("segments_known", known_name(found.segments_known));
+  json.field("segments_known", name(found.segments_known));
   json.key("reply");
   json.open('{');
   writer.query(found.trip.reply.flow);
