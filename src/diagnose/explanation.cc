@@ -44,6 +44,14 @@ Explanation lay_open(const Fib& fib, Lookup lookup) {
 
 Explanation explain(const Fib& fib, const Flow& flow) {
   Explanation found = lay_open(fib, fib.look(flow));
+  if (!flow.iif && !flow.dst.is_v4()) {
+    const Lookup& asked = found.lookup;
+    Lookup got = fib.v6().connect(flow);
+    if (got.errnum != asked.errnum || got.link != asked.link || got.gateway != asked.gateway ||
+        (flow.src.is_unspecified() && got.source != asked.source)) {
+      found.socket = std::move(got);
+    }
+  }
   found.remedies = remedies(fib.snapshot(), found);
   found.if_set = if_set(fib.snapshot(), found);
   return found;

@@ -67,6 +67,9 @@ struct Remedy {
 
 struct Explanation {
   Lookup lookup;
+  /// Of what this host sends by IPv6: what a socket gets, where that is another answer than
+  /// `ip route get` has (Fib6::connect()).
+  std::optional<Lookup> socket;
   Flow seen;                         ///< the flow as rules and tables see it
   bool merged{};                     ///< tables local and main are one: no rule was ever touched
   std::vector<TableAsked> tables;    ///< of lookup.steps

@@ -5,6 +5,7 @@
 #include <array>
 
 #include "model/fib.h"
+#include "model/scope6.h"
 
 namespace retour {
 
@@ -284,7 +285,8 @@ std::optional<OwnTable> own_table(const Snapshot& now, const Ip& from, IfIndex l
   for (const Route& route : now.routes) {
     if (!route.dst.contains(to)) continue;
     for (const NextHop& leg : route.next_hops) {
-      if (leg.link == link && leg.gateway && subnet->contains(*leg.gateway)) {
+      if (leg.link != link || !leg.gateway) continue;
+      if (subnet->contains(*leg.gateway) || is_link_local6(*leg.gateway)) {
         return OwnTable{from, Prefix::all(from.family()), link, leg.gateway};
       }
     }

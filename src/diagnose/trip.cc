@@ -27,6 +27,43 @@ bool has_door(const Snapshot& now, IfIndex index) {
   return link != nullptr && !link->loopback() && (!link->noarp() || link->pointopoint());
 }
 
+/// The links with an address in the subnet of `owner`'s address `local`, itself among them.
+Segment links_beside(const Snapshot& now, const Ip& local, IfIndex owner) {
+  Segment links{owner};
+  for (const Address& own : now.addresses) {
+    if (own.link != owner || own.local.address != local) continue;
+    for (const Address& other : now.addresses) {
+      if (!own.subnet().contains(other.local.address) || !has_door(now, other.link)) continue;
+      if (std::ranges::find(links, other.link) == links.end()) links.push_back(other.link);
+    }
+  }
+  return links;
+}
+
+/// Of a subnet that is no shared one (of IPv6, or of one NIC): as told or measured, else one wire.
+std::vector<Segment> segments_beside(const Snapshot& now, const Ip& local, IfIndex owner,
+                                     SegmentsFrom from) {
+  const Segment links = links_beside(now, local, owner);
+  std::vector<Segment> segments;
+  if (from == SegmentsFrom::rails) {
+    for (const IfIndex link : links) segments.push_back({link});
+  } else if (from == SegmentsFrom::snapshot && now.segments) {
+    for (const Segment& measured : *now.segments) {
+      Segment here;
+      for (const IfIndex link : measured) {
+        if (std::ranges::find(links, link) != links.end()) here.push_back(link);
+      }
+      if (!here.empty()) segments.push_back(std::move(here));
+    }
+  }
+  const bool placed = std::ranges::any_of(segments, [&](const Segment& segment) {
+    return std::ranges::find(segment, owner) != segment.end();
+  });
+  if (placed) return segments;
+  return from == SegmentsFrom::snapshot && now.segments ? std::vector<Segment>{{owner}}
+                                                        : std::vector<Segment>{links};
+}
+
 Wires wires_of(const Snapshot& now, const Ip& local, SegmentsFrom from) {
   Wires doors;
   for (const Address& address : now.addresses) {
@@ -43,15 +80,15 @@ Wires wires_of(const Snapshot& now, const Ip& local, SegmentsFrom from) {
     doors.segments = std::move(subnet.segments);
     doors.known = subnet.segments_known;
   }
-  const bool measured = from == SegmentsFrom::snapshot && now.segments;
-  if (doors.segments.empty() && measured) {
-    std::ranges::copy_if(*now.segments, std::back_inserter(doors.segments),
-                         [&](const Segment& segment) {
-                           return std::ranges::find(segment, doors.owners.front()) != segment.end();
-                         });
-    if (!doors.segments.empty()) doors.known = SegmentsKnown::measured;
+  if (doors.segments.empty()) {
+    const IfIndex owner = doors.owners.front();
+    doors.segments = segments_beside(now, local, owner, from);
+    const bool measured = from == SegmentsFrom::snapshot && now.segments &&
+                          std::ranges::any_of(*now.segments, [&](const Segment& segment) {
+                            return std::ranges::find(segment, owner) != segment.end();
+                          });
+    if (measured) doors.known = SegmentsKnown::measured;
   }
-  if (doors.segments.empty()) doors.segments.push_back({doors.owners.front()});
   return doors;
 }
 

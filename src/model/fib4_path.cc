@@ -104,11 +104,12 @@ bool Fib4::gateway_is_sure(const NextHop& leg, const Route& route) const {
                       : std::max(scope_link, static_cast<Scope>(std::min(route.scope + 1, 255)));
   flow.ignore_linkstate = true;
   const Index* own = object || route.table == table_main ? nullptr : table(route.table);
+  // Nothing leads there any more; in a pasted text it may just have been left out.
   const bool led = find(own, flow).leg != nullptr || decide(flow).leg != nullptr;
-  return led && !host_route_leads_to(own, flow) &&
-         std::ranges::none_of(slots_, [&](const Index* asked) {
-           return asked != own && host_route_leads_to(asked, flow);
-         });
+  if (!led && snapshot_.source != "import") return false;
+  const auto may_end_here = [&](const Index* asked) { return host_route_leads_to(asked, flow); };
+  return !may_end_here(own) && !may_end_here(table(table_local)) &&
+         !may_end_here(table(table_main)) && std::ranges::none_of(slots_, may_end_here);
 }
 
 bool Fib4::host_route_leads_to(const Index* table, const Flow& flow) const {

@@ -6,6 +6,7 @@
 
 #include "model/fib.h"
 #include "model/ndisc.h"
+#include "model/scope6.h"
 
 namespace retour {
 
@@ -14,8 +15,6 @@ namespace {
 constexpr std::uint8_t proto_icmp = 1;
 constexpr std::uint8_t proto_tcp = 6;
 constexpr std::uint8_t proto_icmp6 = 58;
-
-bool is_link_local(const Ip& ip) { return !ip.is_v4() && (ip.bits() >> 118U) == 0x3fa; }
 
 Flow reply_flow(const Ip& local, const Ip& peer, std::uint8_t ip_proto) {
   Flow flow;
@@ -33,25 +32,30 @@ Flow arp_flow(const Ip& sender, const Ip& target, IfIndex link) {
   return flow;
 }
 
-/// Who asks for our address on the wire: the peer itself, or the gateway towards it where it lies
-/// beyond the subnet; nobody that a snapshot could name otherwise.
-std::optional<Ip> asker(const Snapshot& snapshot, const Ip& local, IfIndex link, const Ip& peer) {
+/// Who asks for our address on the wire: the peer itself, or where it lies beyond the subnet the
+/// gateway towards it, by the owner's link or by another on the same wire; nobody that a snapshot
+/// could name otherwise.
+std::optional<Ip> asker(const Snapshot& snapshot, const Ip& local, IfIndex link, const Ip& peer,
+                        const Segment& segment) {
   const auto on_link = [&](const Ip& ip) {
     return std::ranges::any_of(snapshot.addresses, [&](const Address& address) {
       return address.link == link && address.local.address == local &&
              address.subnet().contains(ip);
     });
   };
-  if (on_link(peer) || is_link_local(peer)) return peer;
+  if (on_link(peer) || is_link_local6(peer)) return peer;
+  std::optional<Ip> beside;
   for (const Route& route : snapshot.routes) {
     if (!route.dst.contains(peer)) continue;
     for (const NextHop& leg : route.next_hops) {
-      if (leg.link != link || !leg.gateway) continue;
-      if (leg.gateway->family() != local.family()) continue;
-      if (on_link(*leg.gateway) || is_link_local(*leg.gateway)) return leg.gateway;
+      if (!leg.gateway || leg.gateway->family() != local.family()) continue;
+      if (leg.link == link) return leg.gateway;
+      const bool same_wire = std::ranges::find(segment, leg.link) != segment.end();
+      const bool known = on_link(*leg.gateway) || is_link_local6(*leg.gateway);
+      if (same_wire && known && !beside) beside = leg.gateway;
     }
   }
-  return std::nullopt;
+  return beside;
 }
 
 void ask_arp(RoundTrip& trip, const Fib& fib, const Ip& sender,
@@ -97,12 +101,15 @@ const Segment& segment_of(IfIndex link, const std::vector<Segment>& segments) {
   return it != segments.end() ? *it : none;
 }
 
-/// Known to be on another wire than `segment`: by what was told, else by what was measured.
-bool elsewhere(const Snapshot& snapshot, IfIndex link, const Segment& segment,
+/// Known to be on another wire than `owner`: by what was told, else by what was measured of both.
+bool elsewhere(const Snapshot& snapshot, IfIndex link, IfIndex owner,
                const std::vector<Segment>& segments) {
   const Segment& told = segment_of(link, segments);
-  if (!told.empty()) return &told != &segment;
-  return snapshot.segments && !segment_of(link, *snapshot.segments).empty();
+  if (!told.empty()) return &told != &segment_of(owner, segments);
+  if (!snapshot.segments) return false;
+  const Segment& measured = segment_of(link, *snapshot.segments);
+  const Segment& own = segment_of(owner, *snapshot.segments);
+  return !measured.empty() && !own.empty() && &measured != &own;
 }
 
 /// Alive, to one other end, and without ARP: WireGuard, tun, ipip.
@@ -134,7 +141,7 @@ RoundTrip round_trip(const Snapshot& snapshot, const Fib& fib, const Ip& local, 
   // An IPv6 echo reply is bound to the link that the request came by; what others send is not.
   const std::uint8_t proto = local.is_v4() ? proto_icmp : proto_tcp;
   Flow reply = reply_flow(local, peer, proto);
-  if (is_link_local(peer)) reply.oif = link;
+  if (is_link_local6(peer)) reply.oif = link;
   trip.reply = fib.output(reply);
   const auto request_on = [&](IfIndex arrival) {
     Flow flow;
@@ -151,7 +158,7 @@ RoundTrip round_trip(const Snapshot& snapshot, const Fib& fib, const Ip& local, 
     lose(trip, cause);
     return trip;
   }
-  const auto sender = unasked ? std::nullopt : asker(snapshot, local, link, peer);
+  const auto sender = unasked ? std::nullopt : asker(snapshot, local, link, peer, segment);
   if (sender) {
     ask_wire(trip, fib, *sender, segment);
     if (trip.arp_answered_by.empty()) {
@@ -177,12 +184,17 @@ RoundTrip round_trip(const Snapshot& snapshot, const Fib& fib, const Ip& local, 
     lose(trip, Cause::no_route);
     return trip;
   }
-  if (trip.reply.one_link()) trip.leaves_on = trip.reply.link;
+  // fib6_is_reject(): a unicast route by `lo` says that it takes the packet, and drops it.
+  if (!local.is_v4() && trip.reply.link == loopback_index) {
+    lose(trip, Cause::no_route);
+    return trip;
+  }
+  if (trip.reply.one_link() && trip.reply.or_errnum == 0) trip.leaves_on = trip.reply.link;
   if (deaf(snapshot, trip.reply.link) == Cause::link_down) {
     lose(trip, Cause::link_down);
     return trip;
   }
-  if (!trip.reply.gateway && elsewhere(snapshot, trip.reply.link, segment, segments)) {
+  if (!trip.reply.gateway && elsewhere(snapshot, trip.reply.link, link, segments)) {
     lose(trip, Cause::wrong_segment);
     return trip;
   }

@@ -57,16 +57,23 @@ bool protocol_matters(const Snapshot& host, const Flow& flow) {
 /// One link, or word of the several that it may be.
 std::string where_to(const Snapshot& host, const Lookup& lookup) {
   const auto& ways = lookup.candidates;
-  if (ways.size() > 1) {
-    const bool one_route =
-        std::ranges::all_of(ways, [&](const Way& way) { return way.route == ways.front().route; });
-    return fmt::format(
-        "one of {}, by {}", ways.size(),
-        one_route ? "a hash whose seed is random" : "turns, as their gateways are known to answer");
-  }
+  const auto all = [&ways](const auto& alike) {
+    return std::ranges::all_of(ways, [&](const Way& way) { return alike(way, ways.front()); });
+  };
+  const bool one_place =
+      all([](const Way& a, const Way& b) { return a.link == b.link && a.gateway == b.gateway; });
   std::string text = link_label(host, lookup.link);
   if (lookup.gateway) text += " via " + lookup.gateway->str();
-  return text;
+  if (ways.empty() || one_place) return text;
+  const bool one_route = all([](const Way& a, const Way& b) { return a.route == b.route; });
+  const Route* route = lookup.route ? &host.routes[*lookup.route] : nullptr;
+  if (one_route && route != nullptr && route->nexthop_id == 0 && route->next_hops.size() == 1) {
+    return text + ", or directly: it was settled when the route was added";
+  }
+  return fmt::format("one of {}, by {}", ways.size(),
+                     one_route                 ? "a hash whose seed is random"
+                     : lookup.flow.dst.is_v4() ? "turns, as their gateways are known to answer"
+                                               : "what the kernel remembers of their routes");
 }
 
 std::string rp_filter_reason(const Snapshot& host, const Lookup& lookup) {
@@ -352,8 +359,11 @@ std::string outcome_reason(const Snapshot& host, const Lookup& lookup) {
   }
   if (flow.oif && !flow.dst.is_v4() && lookup.verdict == Verdict::unicast &&
       lookup.link != *flow.oif) {
-    return fmt::format("IPv6 takes oif for a wish when a source is said: not {}.",
+    return fmt::format("`ip route get` takes oif for a wish when a source is said: not {}.",
                        link_label(host, *flow.oif));
+  }
+  if (!flow.dst.is_v4() && lookup.verdict == Verdict::unicast && lookup.link == loopback_index) {
+    return "What a route sends to `lo` is dropped there.";
   }
   if (lookup.verdict != Verdict::unicast || flow.src.is_unspecified()) return {};
   const auto mine = owners(host, flow.src);

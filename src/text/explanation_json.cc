@@ -342,6 +342,12 @@ std::string json_report(const Snapshot& host, const Explanation& found, const Ke
   head(writer.json(), host);
   writer.query(found.lookup.flow);
   writer.whole(found);
+  if (found.socket) {
+    writer.json().key("socket");
+    writer.json().open('{');
+    writer.answer(*found.socket);
+    writer.json().close('}');
+  }
   writer.gates(gates_of(host, found.lookup));
   writer.remedies("remedies", found.remedies, received);
   writer.remedies("if_set", found.if_set, received);

@@ -33,6 +33,11 @@ std::string render(const Snapshot& host, const Explanation& found, const Explana
   }
   print_ways(page, host, lookup);
   print_decided_by(page, host, lookup);
+  if (found.socket) {
+    page.label("socket");
+    page.line("a socket gets another answer: " + outcome_words(host, *found.socket), 0,
+              ink_of(*found.socket));
+  }
   if (!found.if_set.empty()) {
     page.label("unknown");
     for (const Remedy& remedy : found.if_set) {

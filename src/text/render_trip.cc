@@ -139,9 +139,10 @@ void print_request(Page& page, const Snapshot& host, const TripExplanation& foun
     const Cause cause = trip.arp.front().silent_because;
     if (cause != Cause::arp_ignore) {
       page.label("why");
-      page.line(cause == Cause::arp_filter ? "arp_filter looks up where the reply would leave:"
-                                           : fmt::format("what {} looks up for the ARP request:",
-                                                         link_label(host, trip.link)));
+      page.line(cause == Cause::arp_filter
+                    ? "arp_filter looks up where the reply would leave:"
+                    : fmt::format("what {} looks up for the {}:", link_label(host, trip.link),
+                                  trip.local.is_v4() ? "ARP request" : "solicitation"));
       print_lookup(page, host, found.arp, view);
     }
     page.label("request");

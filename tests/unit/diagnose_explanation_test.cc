@@ -5,11 +5,13 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cerrno>
 
 #include "diagnose/explanation.h"
 #include "diagnose/remedies.h"
 #include "model/fib.h"
 #include "unit/hosts.h"
+#include "unit/hosts6.h"
 
 namespace retour {
 namespace {
@@ -277,6 +279,83 @@ TEST(TripExplanation, HealthyNeedsNothing) {
       explain_round_trip(host, ip("10.0.0.23"), ip("10.0.0.9"), SegmentsFrom::snapshot);
   EXPECT_EQ(found.trip.verdict, DoorVerdict::same_door);
   EXPECT_TRUE(found.remedies.empty());
+}
+
+/// Two NICs fd00::1 and fd00::2 in one /64, as the kernel sets them up.
+Snapshot host6() {
+  Snapshot host = testing::bare_host6();
+  for (const char* own : {"fd00::1", "fd00::2"}) {
+    testing::add_nic6(host, own, (std::string(own) + "/64").c_str());
+  }
+  return host;
+}
+
+TEST(TripExplanation, OfIPv6OnlyTheOwnerAnswersAndARuleBringsTheReplyHome) {
+  const Snapshot host = host6();
+  const auto found = explain_round_trip(host, ip("fd00::2"), ip("fd00::9"), SegmentsFrom::snapshot);
+  EXPECT_EQ(found.trip.verdict, DoorVerdict::wrong_door);
+  EXPECT_EQ(found.trip.cause, Cause::wrong_route);
+  EXPECT_EQ(found.trip.arp_answered_by, std::vector{link(host, "fd00::2")});
+  EXPECT_TRUE(found.trip.gates_known) << "there is none";
+  ASSERT_EQ(each(host, found.remedies), (Words{"table fd00::2"}));
+  EXPECT_EQ(found.remedies[0].door, DoorVerdict::same_door);
+  const auto first = explain_round_trip(host, ip("fd00::1"), ip("fd00::9"), SegmentsFrom::snapshot);
+  EXPECT_EQ(first.trip.verdict, DoorVerdict::same_door);
+  EXPECT_TRUE(first.remedies.empty());
+}
+
+TEST(TripExplanation, RailsOfIPv6LoseWhatLeavesByAnother) {
+  const auto verdict = [](const Snapshot& host, SegmentsFrom from) {
+    return explain_round_trip(host, ip("fd00::2"), ip("fd00::9"), from).trip.verdict;
+  };
+  Snapshot host = host6();
+  EXPECT_EQ(verdict(host, SegmentsFrom::rails), DoorVerdict::lost);
+  const IfIndex one = link(host, "fd00::1");
+  const IfIndex two = link(host, "fd00::2");
+  host.segments = {{one, two}};
+  EXPECT_EQ(verdict(host, SegmentsFrom::snapshot), DoorVerdict::wrong_door);
+  host.segments = {{one}, {two}};
+  EXPECT_EQ(verdict(host, SegmentsFrom::snapshot), DoorVerdict::lost);
+  EXPECT_EQ(verdict(host, SegmentsFrom::flat), DoorVerdict::wrong_door);
+  host.segments = std::vector<Segment>{{one}};
+  EXPECT_EQ(verdict(host, SegmentsFrom::snapshot), DoorVerdict::wrong_door) << "fd00::2: unknown";
+}
+
+TEST(TripExplanation, ANullRouteOfIPv6AnswersNobody) {
+  Snapshot host = host6();
+  host.routes.push_back(testing::route6("2001:db8:9::/48", loopback_index));
+  const auto found =
+      explain_round_trip(host, ip("fd00::1"), ip("2001:db8:9::9"), SegmentsFrom::snapshot);
+  EXPECT_EQ(found.trip.verdict, DoorVerdict::lost);
+  EXPECT_EQ(found.trip.cause, Cause::no_route);
+}
+
+// ip6_dst_lookup_tail(): a source is chosen, and the rules are asked again with it.
+TEST(Explanation, OfIPv6SaysWhatASocketGetsWhereThatDiffers) {
+  Snapshot host = host6();
+  const IfIndex two = link(host, "fd00::2");
+  Flow flow;
+  flow.dst = ip("fd00::9");
+  EXPECT_FALSE(explain(Fib(host), flow).socket);
+  flow.src = ip("fd00::1");
+  flow.oif = two;
+  std::erase_if(host.routes, [&](const Route& each) {
+    return each.table == table_main && each.next_hops.front().link == two;
+  });
+  const Explanation found = explain(Fib(host), flow);
+  EXPECT_EQ(found.lookup.link, link(host, "fd00::1"));
+  ASSERT_TRUE(found.socket);
+  EXPECT_EQ(found.socket->errnum, ENETUNREACH);
+}
+
+TEST(TripExplanation, ATentativeIPv6AddressIsSilent) {
+  Snapshot host = host6();
+  for (Address& own : host.addresses) {
+    if (own.local.address == ip("fd00::2")) own.flags = 0x40;
+  }
+  const auto found = explain_round_trip(host, ip("fd00::2"), ip("fd00::9"), SegmentsFrom::snapshot);
+  EXPECT_EQ(found.trip.verdict, DoorVerdict::lost);
+  EXPECT_TRUE(found.trip.arp_answered_by.empty());
 }
 
 TEST(TripExplanation, AnAddressAloneInItsSubnet) {

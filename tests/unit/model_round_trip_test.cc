@@ -126,5 +126,25 @@ TEST_F(RoundTripTest, BeyondTheSubnetTheGatewayAsks) {
   EXPECT_EQ(ask(1, "192.0.2.7").cause, Cause::rp_filter);
 }
 
+// The router towards a peer beyond the subnet asks by ARP, whichever NIC our own route to it takes.
+TEST(RoundTripBeyond, TheRouterAsksOnTheWire) {
+  Snapshot host = testing::grid_host(2);
+  Route out = testing::route("0.0.0.0/0", host.links[1].index);
+  out.scope = scope_global;
+  out.next_hops[0].gateway = ip("10.0.0.254");
+  host.routes.push_back(out);
+  const Ip second = ip("10.0.0.22");
+  const IfIndex owner = host.links[2].index;
+  const std::vector<Segment> one{{host.links[1].index, owner}};
+  const auto ask = [&](int rp_filter, int arp_ignore, int arp_filter) {
+    testing::set_gates(host, rp_filter, arp_ignore, arp_filter);
+    return round_trip(host, Fib(host), second, owner, ip("8.8.8.8"), one);
+  };
+  EXPECT_EQ(ask(1, 0, 0).cause, Cause::flux) << "its own NIC is silent, the other answers for it";
+  EXPECT_EQ(ask(2, 1, 1).verdict, DoorVerdict::lost);
+  EXPECT_EQ(ask(2, 1, 1).cause, Cause::arp_filter);
+  EXPECT_EQ(ask(2, 1, 0).cause, Cause::wrong_route);
+}
+
 }  // namespace
 }  // namespace retour
