@@ -6,9 +6,10 @@
 namespace retour {
 
 std::string_view name(Cause cause) {
-  static constexpr std::array<std::string_view, 12> names{
-      "none",          "flux",     "wrong-route", "rp_filter", "arp_filter", "arp_ignore",
-      "wrong-segment", "enslaved", "noarp",       "no-route",  "link-down",  "martian"};
+  static constexpr std::array<std::string_view, 13> names{
+      "none",       "flux",          "wrong-route", "rp_filter", "arp_filter",
+      "arp_ignore", "wrong-segment", "enslaved",    "noarp",     "no-route",
+      "link-down",  "disable_ipv6",  "martian"};
   static_assert(names.size() == static_cast<std::size_t>(Cause::martian) + 1);
   return names[static_cast<std::size_t>(cause)];
 }

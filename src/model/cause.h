@@ -24,6 +24,7 @@ enum class Cause : std::uint8_t {
   noarp,          ///< ARP is off on the link (IFF_NOARP)
   no_route,       ///< no usable route back (also unreachable, prohibit, blackhole)
   link_down,
+  disable_ipv6,
   martian,
 };
 

@@ -55,7 +55,7 @@ NdiscReception hear(const Fib& fib, const NeighborSolicitation& solicitation, If
     return reception;
   };
   if (const Cause cause = deaf(snapshot, link); cause != Cause::none) return silent(cause);
-  if (set(fib, link, Conf6::disable_ipv6)) return silent(Cause::link_down);
+  if (set(fib, link, Conf6::disable_ipv6)) return silent(Cause::disable_ipv6);
   if (target.is_multicast()) return silent(Cause::martian);
   const Address* own = fib.v6().sources().find(target, link);
   if (own != nullptr) {

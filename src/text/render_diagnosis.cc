@@ -50,6 +50,8 @@ std::string silence(const Snapshot& host, const RoundTrip& trip, const ArpRecept
                          ways_words(host, trip.reply));
     case Cause::link_down:
       return "down or without carrier";
+    case Cause::disable_ipv6:
+      return "IPv6 is off on it";
     case Cause::enslaved:
       return "a port of another link";
     case Cause::noarp:

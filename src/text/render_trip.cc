@@ -70,6 +70,8 @@ std::string silence(const Snapshot& host, const TripExplanation& found, const Ar
   switch (heard.silent_because) {
     case Cause::link_down:
       return "down or without carrier";
+    case Cause::disable_ipv6:
+      return "IPv6 is off on it";
     case Cause::enslaved:
       return "a port of another link";
     case Cause::noarp:
