@@ -109,6 +109,12 @@ bool Fib4::owns(const Ip& ip, IfIndex link) const {
   return it != owners_.end() && std::ranges::find(it->second, link) != it->second.end();
 }
 
+bool Fib4::has_address(IfIndex link) const {
+  return std::ranges::any_of(snapshot_.addresses, [link](const Address& address) {
+    return address.link == link && address.local.family() == Family::v4;
+  });
+}
+
 // fib_lookup_good_nhc().
 RouteOutcome Fib4::usable(const NextHop& leg, const Flow& flow) const {
   if (flow.oif && *flow.oif != leg.link) return RouteOutcome::other_device;
@@ -117,9 +123,11 @@ RouteOutcome Fib4::usable(const NextHop& leg, const Flow& flow) const {
   const bool counts = ignored && !flow.ignore_linkstate;
   if (leg.dead()) {
     // While the sysctl says to ignore them, a dump shows `dead` also for what is merely linkdown.
+    // So it is, too, where the sysctl was changed in a copy of that dump: a link that is up and has
+    // an address has woken all its legs (fib_sync_up()).
     const Link* link = snapshot_.link(leg.link);
-    const bool merely =
-        ignored && leg.linkdown() && link != nullptr && link->up() && !link->carrier();
+    const bool merely = leg.linkdown() && link != nullptr && link->up() && !link->carrier() &&
+                        (ignored || has_address(leg.link));
     if (!merely) return RouteOutcome::dead;
   }
   return counts ? RouteOutcome::linkdown : RouteOutcome::taken;

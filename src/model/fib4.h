@@ -94,6 +94,7 @@ class Fib4 {
   [[nodiscard]] Found find(const Index* table, const Flow& flow) const;
   [[nodiscard]] const Index* table(TableId id) const;
   /// `taken` for a leg that may carry the flow, else why not.
+  [[nodiscard]] bool has_address(IfIndex link) const;
   [[nodiscard]] RouteOutcome usable(const NextHop& leg, const Flow& flow) const;
   [[nodiscard]] Decision decide_merged(const Flow& flow, std::vector<Step>* steps) const;
   [[nodiscard]] std::optional<IfIndex> local_by_table(const Ip& ip) const;
