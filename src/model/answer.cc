@@ -289,9 +289,12 @@ std::string difference(const Snapshot& snapshot, const Lookup& lookup,
     if (!matched && received_multicast6(snapshot, lookup)) return {};
     // Of those that share a nexthop object any may be named.
     if (route.family() == Family::v6 && route.nexthop_id != 0) {
-      return matched && matched->nexthop_id != 0
-                 ? std::string{}
-                 : "matched: a nexthop object, the kernel says otherwise";
+      if (!matched || matched->nexthop_id == 0) {
+        return "matched: a nexthop object, the kernel says otherwise";
+      }
+      if (have_legs_in_common(snapshot, route, *matched)) return {};
+      return fmt::format("matched nhid: {}, the kernel says {}", route.nexthop_id,
+                         matched->nexthop_id);
     }
     if (!matched) return fmt::format("matched: {}, the kernel says nothing", route.dst.str());
     return difference(snapshot, lookup, route, *matched);

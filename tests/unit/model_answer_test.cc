@@ -161,5 +161,26 @@ TEST(AsAskedTest, SaysWhatTheKernelWouldMakeOfIt) {
   EXPECT_FALSE(as_asked(flow).oif) << "input: nobody looks at it";
 }
 
+TEST_F(AnswerTest, OnlyWhatSharesTheNexthopObjectMayBeMatchedInItsPlace) {
+  Route ours = testing::route("fd00:a::/64", {});
+  ours.nexthop_id = 10;
+  host.routes.push_back(ours);
+  host.nexthops = {{1, Family::v6, {e0, ip("fd00:1::fe"), 0, 1}, false, {}, 0, {}},
+                   {2, Family::v6, {e1, ip("fd00:2::fe"), 0, 1}, false, {}, 0, {}},
+                   {10, Family::v6, {}, false, {{1, 1}}, 0, {}}};
+  lookup.flow.dst = ip("fd00:a::1");
+  lookup.candidates = {
+      {e0, ip("fd00:1::fe"), std::nullopt, static_cast<std::uint32_t>(host.routes.size() - 1)}};
+  const auto matched = [&](std::uint32_t object) {
+    Route other = testing::route("::/0", {});
+    other.nexthop_id = object;
+    return difference(host, lookup, std::optional(other));
+  };
+  EXPECT_EQ(matched(10), "");
+  EXPECT_EQ(matched(1), "") << "a member of the group";
+  EXPECT_EQ(matched(2), "matched nhid: 10, the kernel says 2");
+  EXPECT_EQ(matched(0), "matched: a nexthop object, the kernel says otherwise");
+}
+
 }  // namespace
 }  // namespace retour
