@@ -12,12 +12,12 @@ namespace retour {
 namespace {
 
 std::vector<TableAsked> tables_asked(const Fib& fib, const Flow& seen,
-                                     const std::vector<Step>& steps) {
+                                     const std::vector<Step>& steps, std::uint8_t forgotten) {
   std::vector<TableAsked> tables;
   for (std::uint32_t i = 0; i < steps.size(); ++i) {
     const Rule& rule = fib.snapshot().rules[steps[i].rule];
     if (rule.action != RuleAction::lookup || steps[i].outcome == RuleOutcome::no_match) continue;
-    TableAsked asked{i, rule.table, fib.consider(rule.table, seen)};
+    TableAsked asked{i, rule.table, fib.consider(rule.table, seen, forgotten)};
     // While local and main are one, each rule is shown what is its own.
     std::erase_if(asked.routes, [&](const Considered& considered) {
       return fib.snapshot().routes[considered.route].table != rule.table;
@@ -33,9 +33,9 @@ Explanation lay_open(const Fib& fib, Lookup lookup) {
   Explanation found;
   const bool v4 = lookup.flow.dst.is_v4();
   found.seen = (v4 ? fib.v4().rules() : fib.v6().rules()).seen(lookup.flow);
-  found.tables = tables_asked(fib, found.seen, lookup.steps);
+  found.tables = tables_asked(fib, found.seen, lookup.steps, lookup.forgotten);
   if (lookup.source_check) {
-    found.way_back = tables_asked(fib, lookup.source_check->flow, lookup.source_check->steps);
+    found.way_back = tables_asked(fib, lookup.source_check->flow, lookup.source_check->steps, 0);
   }
   found.merged = lookup.flow.dst.is_v4() && fib.v4().merged();
   found.lookup = std::move(lookup);

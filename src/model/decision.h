@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include "model/lookup.h"
@@ -18,6 +19,8 @@ struct Found {
   std::uint32_t route{};  ///< index in Snapshot::routes; not for EAGAIN without a throw route
   const NextHop* leg{};   ///< the first usable one
   std::span<const NextHop> legs{};  ///< all of the route, usable or not
+  /// Of the route that suppress_prefixlength is shown, where the kernel has another in its place.
+  std::optional<std::uint8_t> length{};
 };
 
 /// The answer of the rules: a lookup without its history.

@@ -14,9 +14,10 @@ std::string_view name(Verdict verdict) {
 }
 
 std::string_view name(RouteOutcome outcome) {
-  static constexpr std::array<std::string_view, 12> names{
-      "taken",    "other-tos", "other-scope", "dead",    "linkdown",     "other-device",
-      "left-out", "no-answer", "outranked",   "expired", "other-source", "not-reached"};
+  static constexpr std::array<std::string_view, 13> names{
+      "taken",    "or-taken",     "other-tos",  "other-scope", "dead",
+      "linkdown", "other-device", "left-out",   "no-answer",   "outranked",
+      "expired",  "other-source", "not-reached"};
   static_assert(names.size() == static_cast<std::size_t>(RouteOutcome::not_reached) + 1);
   return names[static_cast<std::size_t>(outcome)];
 }
@@ -41,8 +42,9 @@ Destinations Fib::destinations(const Flow& flow) const {
   return flow.dst.is_v4() ? v4_.destinations(flow) : v6_.destinations(flow);
 }
 
-std::vector<Considered> Fib::consider(TableId table, const Flow& flow) const {
-  return flow.dst.is_v4() ? v4_.consider(table, flow) : v6_.consider(table, flow);
+std::vector<Considered> Fib::consider(TableId table, const Flow& flow,
+                                      std::uint8_t forgotten) const {
+  return flow.dst.is_v4() ? v4_.consider(table, flow) : v6_.consider(table, flow, forgotten);
 }
 
 bool Fib::owns(const Ip& ip) const { return ip.is_v4() ? v4_.owns(ip) : v6_.owns(ip); }

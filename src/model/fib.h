@@ -36,8 +36,10 @@ class Fib {
   [[nodiscard]] Decision decide(const Flow& flow, std::vector<Step>* steps = nullptr) const;
   /// The same for every destination at once; flow.dst says the family only.
   [[nodiscard]] Destinations destinations(const Flow& flow) const;
-  /// Every route of a table that holds the destination, and why it was or was not taken.
-  [[nodiscard]] std::vector<Considered> consider(TableId table, const Flow& flow) const;
+  /// Every route of a table that holds the destination, and why it was or was not taken. IPv6: when
+  /// the kernel has lost sight of so many prefixes (Lookup::forgotten).
+  [[nodiscard]] std::vector<Considered> consider(TableId table, const Flow& flow,
+                                                 std::uint8_t forgotten = 0) const;
 
   /// A configured address of this host, on any link or on that one.
   [[nodiscard]] bool owns(const Ip& ip) const;

@@ -28,12 +28,16 @@ Fib6::Fib6(const Snapshot& snapshot)
     }
   }
   compile();
-  for (const TableId id : rules_.tables()) slots_.push_back(table(id));
-  const bool looks_at_leg = std::ranges::any_of(rules_.entries(), [](const RuleList::Entry& each) {
-    return each.rule->suppress_ifgroup.has_value();
-  });
-  for (const Entry& entry : entries_) {
-    if (looks_at_leg) hashes_ = std::max(hashes_, entry.legs.size());
+  fill_slots();
+}
+
+void Fib6::fill_slots() {
+  for (const TableId id : rules_.tables()) slots_.push_back({table(id), false, false});
+  for (const RuleList::Entry& entry : rules_.entries()) {
+    if (entry.rule->action != RuleAction::lookup) continue;
+    Slot& slot = slots_[entry.slot];
+    slot.by_leg = slot.by_leg || entry.rule->suppress_ifgroup.has_value();
+    slot.by_length = slot.by_length || entry.rule->suppress_prefixlength.has_value();
   }
 }
 
@@ -58,6 +62,7 @@ void Fib6::each_leaf(const Table& table, const Flow& flow, const Search& search,
                      const Visit& visit) const {
   const Ip src(Family::v6, flow.src.bits());
   bool entered = false;
+  unsigned left = search.forgotten;
   for (const auto* node = table.index.find(flow.dst.bits()); node != nullptr;
        node = table.index.parent(*node)) {
     const auto at =
@@ -69,12 +74,15 @@ void Fib6::each_leaf(const Table& table, const Flow& flow, const Search& search,
       if (visit(table.index.entries(*node), RouteOutcome::taken)) return;
       continue;
     }
-    const bool forgotten =
-        search.forgotten && !entered && at->second.plain.empty() && node->length != 0;
-    for (const Branch& branch : at->second.branches) {
-      const bool fits = !forgotten && branch.from.contains(src);
-      entered = entered || fits;
-      if (visit(branch.routes, fits ? RouteOutcome::taken : RouteOutcome::other_source)) return;
+    const auto fits = [&src](const Branch& branch) { return branch.from.contains(src); };
+    const auto& branches = at->second.branches;
+    const bool any = std::ranges::any_of(branches, fits);
+    const bool forgotten = left > 0 && !entered && at->second.forgets && any;
+    if (forgotten) --left;
+    entered = entered || (any && !forgotten);
+    for (const Branch& branch : branches) {
+      const RouteOutcome held = forgotten ? RouteOutcome::left_out : RouteOutcome::taken;
+      if (visit(branch.routes, fits(branch) ? held : RouteOutcome::other_source)) return;
     }
     // Where no branch is for this source the kernel leaves the prefix at once, its routes for every
     // source included, unless it comes back from a longer one or has nowhere to go.
@@ -152,12 +160,7 @@ Found Fib6::find(const Table* table, const Flow& flow, const Search& search) con
   if (!chosen.found) return {};
   const Entry& entry = entry_at(chosen.route);
   if (entry.error != 0) return {entry.error, chosen.route, nullptr, {}};
-  const NextHop* leg = chosen.leg;
-  if (search.hash) {
-    const auto legs = legs_taken(chosen.route, leg, search);
-    leg = legs[*search.hash % legs.size()];
-  }
-  return {0, chosen.route, leg, entry.legs};
+  return {0, chosen.route, chosen.leg, entry.legs};
 }
 
 // Why a route for the flow's addresses cannot carry it; `taken` when it could.
@@ -190,11 +193,20 @@ int Fib6::best_score(std::uint32_t route, const Search& search) const {
   return best;
 }
 
-std::vector<Considered> Fib6::consider(TableId id, const Flow& flow) const {
+std::vector<Considered> Fib6::consider(TableId id, const Flow& flow, std::uint8_t forgotten) const {
   const Table* in = table(id);
   std::vector<Considered> all;
   if (in == nullptr) return all;
+  std::vector<std::uint32_t> others;
+  for (unsigned count = 0; count <= in->forgets; ++count) {
+    if (count == forgotten) continue;
+    Search search = search_of(flow);
+    search.forgotten = static_cast<std::uint8_t>(count);
+    const Chosen other = choose(*in, flow, search);
+    if (other.found) others.push_back(other.route);
+  }
   Search search = search_of(flow);
+  search.forgotten = forgotten;
   const Chosen chosen = choose(*in, flow, search);
   bool settled = false;  // a longer prefix has the answer
   each_leaf(*in, flow, search, [&](std::span<const std::uint32_t> routes, RouteOutcome why) {
@@ -211,6 +223,8 @@ std::vector<Considered> Fib6::consider(TableId id, const Flow& flow) const {
         const bool beaten = it < answer || best_score(*it, search) < chosen.score;
         outcome = beaten ? RouteOutcome::outranked : RouteOutcome::not_reached;
       }
+      const bool other = std::ranges::find(others, *it) != others.end();
+      if (other && outcome != RouteOutcome::taken) outcome = RouteOutcome::or_taken;
       all.push_back({*it, outcome});
     }
     settled = settled || here;
@@ -226,8 +240,12 @@ Decision Fib6::decide(const Flow& flow, std::vector<Step>* steps) const {
 Decision Fib6::decide(const RuleList& rules, const Flow& flow, const Search& search,
                       std::vector<Step>* steps) const {
   if (!custom_) return decide_unruled(flow, search, steps);
-  return rules.walk(
-      flow, [&](std::uint32_t slot) { return find(slots_[slot], flow, search); }, steps);
+  const auto look = [&](std::uint32_t number) {
+    const Slot& slot = slots_[number];
+    const Found found = find(slot.table, flow, search);
+    return search.draws != nullptr ? drawn(found, slot, search) : found;
+  };
+  return rules.walk(flow, look, steps);
 }
 
 // fib6_rule_lookup() before any rule was ever added: local, then main. The rules are named all the
@@ -288,7 +306,7 @@ std::vector<Bits> Fib6::boundaries(const RuleList& rules) const {
     cut_table(table(table_main));
     return starts;
   }
-  for (const Table* table : slots_) cut_table(table);
+  for (const Slot& slot : slots_) cut_table(slot.table);
   for (const RuleList::Entry& entry : rules.entries()) {
     if (!entry.rule->to) continue;
     const Prefix to = entry.rule->to->network();

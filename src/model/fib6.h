@@ -17,6 +17,7 @@
 
 #include "model/decision.h"
 #include "model/destinations.h"
+#include "model/fib6_draws.h"
 #include "model/nexthops.h"
 #include "model/prefix_index.h"
 #include "model/rules.h"
@@ -53,8 +54,10 @@ class Fib6 {
   /// The same for every destination at once.
   [[nodiscard]] Destinations destinations(const Flow& flow) const;
 
-  /// Every route of a table that holds the destination, and why it was or was not taken.
-  [[nodiscard]] std::vector<Considered> consider(TableId table, const Flow& flow) const;
+  /// Every route of a table that holds the destination, and why it was or was not taken; with that
+  /// many prefixes forgotten (Lookup::forgotten). What is taken with another number is `or_taken`.
+  [[nodiscard]] std::vector<Considered> consider(TableId table, const Flow& flow,
+                                                 std::uint8_t forgotten = 0) const;
 
   /// A configured address of this host, on any link or on that one.
   [[nodiscard]] bool owns(const Ip& ip) const { return sources_.find(ip) != nullptr; }
@@ -92,11 +95,12 @@ class Fib6 {
   struct Subtree {
     std::vector<Branch> branches;      ///< the longest `from` first
     std::vector<std::uint32_t> plain;  ///< the routes for every source
+    bool forgets{};                    ///< it may be lost, see Search
   };
   struct Table {
     Index index;
     std::unordered_map<std::size_t, Subtree> subtrees;  ///< by position in index.nodes()
-    bool forgets{};                                     ///< some of them may be lost, see Search
+    std::uint8_t forgets{};  ///< of how many, one within the other, sight may be lost
   };
 
   /// How a table is searched (the kernel's `oif` and RT6_LOOKUP_F_*).
@@ -105,9 +109,16 @@ class Fib6 {
     bool strict{};     ///< RT6_LOOKUP_F_IFACE: no other than oif
     bool reachable{};  ///< RT6_LOOKUP_F_REACHABLE: pass over gateways that do not answer
     // What no snapshot tells, and one search takes as given:
-    bool forgotten{};  ///< prefixes that only have branches cannot be entered: after a deletion the
-                       ///< kernel compares them by a longer prefix below
-    std::optional<std::size_t> hash;  ///< the leg of a multipath route, for rules that look at it
+    /// The first so many prefixes that only have branches cannot be entered: after a deletion the
+    /// kernel compares them by a longer prefix below. Once one is entered, those above it are too.
+    std::uint8_t forgotten{};
+    Draws* draws{};  ///< for rules that look at the leg or the length; none: the likeliest
+  };
+  /// A table that rules look into, and what those rules suppress by.
+  struct Slot {
+    const Table* table{};  ///< nullptr = missing
+    bool by_leg{};         ///< suppress_ifgroup
+    bool by_length{};      ///< suppress_prefixlength
   };
   struct Chosen {
     bool found{};
@@ -123,6 +134,8 @@ class Fib6 {
   void compile();
   [[nodiscard]] Entry entry_of(const Route& route) const;
   void share(std::uint32_t route);
+  void fill_slots();
+  [[nodiscard]] std::ptrdiff_t told_apart(std::uint8_t length) const;
   [[nodiscard]] Table table_of(std::vector<std::uint32_t> routes) const;
   [[nodiscard]] const Table* table(TableId id) const;
   [[nodiscard]] Search search_of(const Flow& flow) const;
@@ -131,6 +144,7 @@ class Fib6 {
                  const Visit& visit) const;
   [[nodiscard]] Chosen choose(const Table& table, const Flow& flow, Search& search) const;
   [[nodiscard]] Found find(const Table* table, const Flow& flow, const Search& search) const;
+  [[nodiscard]] Found drawn(Found found, const Slot& slot, const Search& search) const;
   void select(std::span<const std::uint32_t> routes, const Search& search, Chosen& chosen) const;
   [[nodiscard]] RouteOutcome usable(const NextHop& leg) const;
   [[nodiscard]] int score(const Entry& entry, const NextHop& leg, const Search& search) const;
@@ -156,15 +170,16 @@ class Fib6 {
   Sources6 sources_;
   bool custom_{};
   bool reachable_{};            ///< net.ipv6.conf.all.forwarding is off
-  bool forgets_{};              ///< a table may have lost prefixes
-  std::size_t hashes_{1};       ///< legs of the widest route, if a rule looks at the one taken
+  std::uint8_t forgets_{};      ///< the most of any table
   std::uint32_t first_{};       ///< the first IPv6 route of the snapshot
   std::vector<Entry> entries_;  ///< parallel to its routes from there on; blank for other families
   std::unordered_map<TableId, Table> tables_;
-  std::vector<const Table*> slots_;          ///< parallel to rules_.tables(); nullptr = missing
+  std::vector<Slot> slots_;                  ///< parallel to rules_.tables()
   std::set<std::pair<IfIndex, Ip>> failed_;  ///< gateways that are known not to answer
   /// By nexthop object, a route of each kind that uses it: they share one destination cache entry.
   std::unordered_map<std::uint32_t, std::vector<std::uint32_t>> sharers_;
+  /// By nexthop object, the prefix lengths of its routes, one of each kind that rules tell apart.
+  std::unordered_map<std::uint32_t, std::vector<std::uint8_t>> lengths_;
 };
 
 }  // namespace retour

@@ -42,6 +42,36 @@ std::vector<const NextHop*> Fib6::legs_taken(std::uint32_t route, const NextHop*
   return legs;
 }
 
+namespace {
+
+constexpr std::uint64_t leg_of(std::uint32_t route) { return std::uint64_t{route} << 1U; }
+constexpr std::uint64_t length_of(std::uint32_t object) { return std::uint64_t{object} << 1U | 1U; }
+
+}  // namespace
+
+// What fib6_rule_suppress() is shown: the leg that the hash took, and of a nexthop object what was
+// made of whichever route used it first.
+Found Fib6::drawn(Found found, const Slot& slot, const Search& search) const {
+  if (found.errnum != 0 || (!slot.by_leg && !slot.by_length)) return found;
+  const Entry& entry = entry_at(found.route);
+  const bool lengths_differ = slot.by_length && std::ranges::any_of(entry.ids, [&](auto id) {
+                                return lengths_.at(id).size() > 1;
+                              });
+  if (!slot.by_leg && !lengths_differ) return found;
+  const auto legs = legs_taken(found.route, found.leg, search);
+  found.leg = legs[search.draws->draw(leg_of(found.route), legs.size())];
+  if (!lengths_differ) return found;
+  const auto id = entry.ids[static_cast<std::size_t>(found.leg - entry.legs.data())];
+  const auto& lengths = lengths_.at(id);
+  const auto own = std::ranges::find_if(lengths, [&](std::uint8_t length) {
+    return told_apart(length) == told_apart(snapshot_.routes[found.route].dst.length);
+  });
+  const auto first = static_cast<std::size_t>(own - lengths.begin());
+  const std::size_t nth = search.draws->draw(length_of(id), lengths.size());
+  found.length = lengths[(first + nth) % lengths.size()];
+  return found;
+}
+
 void Fib6::add_way(Lookup& lookup, std::uint32_t route, const NextHop& leg) const {
   const Entry& entry = entry_at(route);
   const Flow& flow = lookup.flow;
@@ -67,7 +97,9 @@ void Fib6::select_path(Lookup& lookup, const Decision& decision, const Search& s
   const std::uint32_t route = lookup.route.value();
   const Entry& entry = entry_at(route);
   const std::vector<const NextHop*> legs =
-      search.hash ? std::vector{decision.leg} : legs_taken(route, decision.leg, search);
+      search.draws != nullptr && search.draws->drawn(leg_of(route))
+          ? std::vector{decision.leg}
+          : legs_taken(route, decision.leg, search);
   for (const NextHop* leg : legs) add_way(lookup, route, *leg);
   for (const NextHop* leg : legs) {
     if (entry.ids.empty()) break;
@@ -89,31 +121,38 @@ void join(Lookup& lookup, Lookup other) {
       if (std::ranges::find(known, way) == known.end()) lookup.candidates.push_back(way);
     }
   } else if (lookup.errnum != other.errnum) {
-    if (!lookup.ok()) std::swap(lookup, other);
-    lookup.or_errnum = other.errnum;
+    if (!lookup.ok() && other.ok()) std::swap(lookup, other);
+    if (lookup.or_errnum == 0) lookup.or_errnum = other.errnum;
   }
 }
 
 }  // namespace
 
 Lookup Fib6::look_up(const Flow& flow, const Search& search) const {
+  constexpr int most_runs = 64;  // of legs and lengths; more are not worth the time
+  std::optional<Lookup> lookup;
   Search one = search;
-  if (hashes_ > 1) one.hash = 0;
-  Lookup lookup = look_up_once(flow, one);
-  for (const bool forgotten : {false, true}) {
-    if (forgotten && !forgets_) continue;
-    one.forgotten = forgotten;
-    for (std::size_t hash = forgotten ? 0 : 1; hash < hashes_; ++hash) {
-      if (hashes_ > 1) one.hash = hash;
-      join(lookup, look_up_once(flow, one));
-    }
+  for (unsigned forgotten = 0; forgotten <= forgets_; ++forgotten) {
+    one.forgotten = static_cast<std::uint8_t>(forgotten);
+    Draws draws;
+    one.draws = &draws;
+    int runs = 0;
+    do {
+      Lookup next = look_up_once(flow, one);
+      if (lookup) {
+        join(*lookup, std::move(next));
+      } else {
+        lookup = std::move(next);
+      }
+    } while (++runs < most_runs && draws.next());
   }
-  return lookup;
+  return std::move(*lookup);
 }
 
 Lookup Fib6::look_up_once(const Flow& flow, const Search& search) const {
   Lookup lookup;
   lookup.flow = flow;
+  lookup.forgotten = search.forgotten;
   const Decision decision = decide(rules_, flow, search, &lookup.steps);
   lookup.verdict = decision.verdict;
   lookup.errnum = decision.errnum;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <functional>
 
 #include "model/fib6.h"
 
@@ -48,7 +49,7 @@ void Fib6::compile() {
   }
   for (auto& [id, routes] : members) {
     const Table& made = tables_.emplace(id, table_of(std::move(routes))).first->second;
-    forgets_ = forgets_ || made.forgets;
+    forgets_ = std::max(forgets_, made.forgets);
   }
 }
 
@@ -87,7 +88,19 @@ void Fib6::share(std::uint32_t route) {
   for (const std::uint32_t id : entry_at(route).ids) {
     std::vector<std::uint32_t>& kinds = sharers_[id];
     if (std::ranges::none_of(kinds, alike)) kinds.push_back(route);
+    if (entry_at(route).error != 0) continue;
+    const std::uint8_t length = snapshot_.routes[route].dst.length;
+    std::vector<std::uint8_t>& lengths = lengths_[id];
+    const auto same = [&](std::uint8_t other) { return told_apart(other) == told_apart(length); };
+    if (std::ranges::none_of(lengths, same)) lengths.push_back(length);
   }
+}
+
+// Lengths of one number are suppressed by the same rules.
+std::ptrdiff_t Fib6::told_apart(std::uint8_t length) const {
+  return std::ranges::count_if(rules_.entries(), [length](const RuleList::Entry& entry) {
+    return entry.rule->suppress_prefixlength && *entry.rule->suppress_prefixlength < length;
+  });
 }
 
 Fib6::Table Fib6::table_of(std::vector<std::uint32_t> routes) const {
@@ -97,7 +110,10 @@ Fib6::Table Fib6::table_of(std::vector<std::uint32_t> routes) const {
   table.index = Index(snapshot_.routes, std::move(routes));
   if (!branched) return table;
   const auto nodes = table.index.nodes();
+  std::vector<std::uint8_t> depths(nodes.size());  // how many that forget, itself and around it
   for (std::size_t i = 0; i < nodes.size(); ++i) {
+    const std::int32_t parent = nodes[i].parent;
+    if (parent >= 0) depths[i] = depths[static_cast<std::size_t>(parent)];
     Subtree subtree;
     for (const std::uint32_t route : table.index.entries(nodes[i])) {
       const auto& from = snapshot_.routes[route].src;
@@ -114,7 +130,9 @@ Fib6::Table Fib6::table_of(std::vector<std::uint32_t> routes) const {
     }
     if (subtree.branches.empty()) continue;
     const bool has_longer = i + 1 < nodes.size() && nodes[i + 1].first <= nodes[i].last;
-    table.forgets = table.forgets || (subtree.plain.empty() && has_longer);
+    subtree.forgets = subtree.plain.empty() && has_longer && nodes[i].length != 0;
+    if (subtree.forgets) ++depths[i];
+    table.forgets = std::max(table.forgets, depths[i]);
     std::ranges::sort(subtree.branches, std::greater<>{},
                       [](const Branch& branch) { return branch.from.length; });
     table.subtrees.emplace(i, std::move(subtree));

@@ -78,6 +78,7 @@ struct Step {
 /// What became of one route that holds the destination, in a table that was asked.
 enum class RouteOutcome : std::uint8_t {
   taken,         ///< the table's answer; also a blackhole, unreachable, prohibit or throw route
+  or_taken,      ///< IPv6: as possible an answer, by what the kernel may have lost sight of
   other_tos,     ///< its tos is not the packet's
   other_scope,   ///< its scope is wider than what was asked for (SO_DONTROUTE)
   dead,          ///< no leg on a link that is up
@@ -141,6 +142,9 @@ struct Lookup {
   /// it may take, the one above first. Empty when it leaves by no link.
   std::vector<Way> candidates;
   int or_errnum{};  ///< some ways are refused with this, and the kernel may choose them; 0 = none
+  /// IPv6: of how many prefixes with routes for some sources the steps take the kernel to have lost
+  /// sight, see Fib::consider().
+  std::uint8_t forgotten{};
   std::vector<Step> steps;
   std::optional<SourceCheck> source_check;  ///< input only, when it was reached
 

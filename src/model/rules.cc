@@ -221,7 +221,8 @@ Flow RuleList::seen(Flow flow) const {
 
 bool RuleList::suppressed(const Rule& rule, const Found& found) const {
   const Route& route = snapshot_.routes[found.route];
-  if (rule.suppress_prefixlength && route.dst.length <= *rule.suppress_prefixlength) return true;
+  const std::uint8_t length = found.length.value_or(route.dst.length);
+  if (rule.suppress_prefixlength && length <= *rule.suppress_prefixlength) return true;
   if (!rule.suppress_ifgroup) return false;
   // IPv4 looks at the route's first leg, whichever is taken; IPv6 at the one taken.
   const bool first = family_ == Family::v4 && !found.legs.empty();

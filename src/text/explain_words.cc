@@ -228,6 +228,8 @@ std::string_view route_reason(const Snapshot& host, const Considered& considered
   switch (considered.outcome) {
     case RouteOutcome::taken:
       return "taken";
+    case RouteOutcome::or_taken:
+      return "or taken: after a deletion nearby";
     case RouteOutcome::other_tos:
       return "for another tos";
     case RouteOutcome::other_scope:

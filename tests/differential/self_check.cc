@@ -40,26 +40,72 @@ std::string wrong_interval(const Fib& fib, const Flow& flow) {
                      found.table.value, name(walked.verdict), walked.table.value);
 }
 
+namespace {
+
+/// Of one table, what is shown to the rule of that table while local and main are one.
+std::vector<Considered> considered_in(const Fib& fib, TableId table, const Lookup& lookup) {
+  auto all = fib.consider(table, lookup.flow, lookup.forgotten);
+  std::erase_if(all, [&](const Considered& each) {
+    return fib.snapshot().routes[each.route].table != table;
+  });
+  return all;
+}
+
+/// Every route of the table that holds the destination, once.
+bool complete(const Snapshot& snapshot, TableId table, const Ip& dst,
+              const std::vector<Considered>& considered) {
+  std::vector<std::uint32_t> listed, there;
+  for (const Considered& each : considered) listed.push_back(each.route);
+  for (std::uint32_t i = 0; i < snapshot.routes.size(); ++i) {
+    const Route& route = snapshot.routes[i];
+    const bool holds = route.family() == dst.family() && route.dst.network().contains(dst);
+    if (route.table == table && holds) there.push_back(i);
+  }
+  std::ranges::sort(listed);
+  return listed == there;
+}
+
+std::string wrong_answer(const Snapshot& snapshot, const Step& step,
+                         const std::vector<Considered>& considered) {
+  const auto words = [&](std::optional<std::uint32_t> route) {
+    return route ? snapshot.routes[*route].dst.str() : std::string("nothing");
+  };
+  if (std::ranges::count(considered, RouteOutcome::taken, &Considered::outcome) > 1) {
+    return "more than one is taken";
+  }
+  const auto at = std::ranges::find(considered, RouteOutcome::taken, &Considered::outcome);
+  const auto taken = at != considered.end() ? std::optional(at->route) : std::nullopt;
+  if (step.outcome == RuleOutcome::no_entry) {
+    const bool none = !taken || snapshot.routes[*taken].type == RouteType::throw_;
+    return none ? "" : fmt::format("{} is taken, the lookup found no entry", words(taken));
+  }
+  if (taken == step.route) return {};
+  return fmt::format("{} is taken, the lookup took {}", words(taken), words(step.route));
+}
+
+}  // namespace
+
 std::string wrong_candidates(const Fib& fib, const Lookup& lookup) {
   const Snapshot& snapshot = fib.snapshot();
+  const bool v6 = !lookup.flow.dst.is_v4();
   for (const Step& step : lookup.steps) {
-    if (step.outcome != RuleOutcome::decided && step.outcome != RuleOutcome::suppressed) continue;
-    if (!step.route) continue;
     const Rule& rule = snapshot.rules[step.rule];
-    const auto considered = fib.consider(rule.table, lookup.flow);
-    const auto taken = std::ranges::find(considered, RouteOutcome::taken, &Considered::outcome);
-    if (taken == considered.end()) {
-      return fmt::format("table {}: nothing is taken of {} candidates, the lookup took {}",
-                         rule.table.value, considered.size(),
-                         snapshot.routes[*step.route].dst.str());
+    if (rule.action != RuleAction::lookup || step.outcome == RuleOutcome::no_match) continue;
+    const auto considered = considered_in(fib, rule.table, lookup);
+    if (!complete(snapshot, rule.table, lookup.flow.dst, considered)) {
+      return fmt::format("table {}: not every route is listed once", rule.table.value);
     }
-    // Where the kernel may also take a route that refuses, either may stand first.
-    const RouteType type = snapshot.routes[taken->route].type;
-    if (lookup.or_errnum != 0 && error_of(type) != 0) continue;
-    if (taken->route != *step.route) {
-      return fmt::format("table {}: {} is taken, the lookup took {}", rule.table.value,
-                         snapshot.routes[taken->route].dst.str(),
-                         snapshot.routes[*step.route].dst.str());
+    const std::string wrong = wrong_answer(snapshot, step, considered);
+    if (!wrong.empty()) return fmt::format("table {}: {}", rule.table.value, wrong);
+    for (const Way& way : lookup.candidates) {
+      if (!v6 || !way.route) continue;
+      // Those that share a nexthop object stand for one another.
+      const Route& route = snapshot.routes[*way.route];
+      if (route.table != rule.table || route.nexthop_id != 0) continue;
+      const auto it = std::ranges::find(considered, *way.route, &Considered::route);
+      const bool known = it != considered.end() && (it->outcome == RouteOutcome::taken ||
+                                                    it->outcome == RouteOutcome::or_taken);
+      if (!known) return fmt::format("{} is a candidate, but not taken", route.dst.str());
     }
   }
   return {};

@@ -12,6 +12,7 @@ using testing::ip;
 using testing::links_of;
 using testing::nud_failed;
 using testing::prefix;
+using testing::reject6;
 using testing::route6;
 using testing::rule6;
 using testing::set_neighbor;
@@ -131,6 +132,97 @@ TEST_F(Fib6PathsTest, WhatThePrefixForgets) {
   const Lookup lookup = output(to("fd00:a::1", "fd00:1::1"));
   EXPECT_EQ(lookup.link, e1);
   EXPECT_EQ(lookup.or_errnum, ENETUNREACH) << "if a route for every source was deleted there";
+}
+
+TEST_F(Fib6PathsTest, OfPrefixesInOneAnotherTheFirstMayBeForgotten) {
+  Route wide = route6("fd00:a::/48", e0);
+  wide.src = prefix("fd00:1::/64");
+  Route narrow = route6("fd00:a::/64", e1);
+  narrow.src = prefix("fd00:1::/64");
+  add(wide);
+  add(narrow);
+  add(route6("fd00:a:0:0:1::/80", e0));
+  add(route6("::/0", e2));
+  const Flow flow = to("fd00:a::1", "fd00:1::1");
+  const Lookup lookup = output(flow);
+  EXPECT_EQ(links_of(lookup), (std::set<IfIndex>{e0, e1, e2}));
+  EXPECT_EQ(lookup.forgotten, 0);
+  const auto first = static_cast<std::uint32_t>(host.routes.size() - 4);
+  using Outcomes = std::vector<Considered>;
+  const auto considered = [&](const Flow& asked, std::uint8_t forgotten) {
+    return Fib6(host).consider(table_main, asked, forgotten);
+  };
+  constexpr auto taken = RouteOutcome::taken;
+  constexpr auto or_taken = RouteOutcome::or_taken;
+  EXPECT_EQ(considered(flow, 0),
+            (Outcomes{{first + 1, taken}, {first, or_taken}, {first + 3, or_taken}}));
+  EXPECT_EQ(considered(flow, 1),
+            (Outcomes{{first + 1, or_taken}, {first, taken}, {first + 3, or_taken}}));
+  EXPECT_EQ(considered(flow, 2),
+            (Outcomes{{first + 1, or_taken}, {first, or_taken}, {first + 3, taken}}));
+  const Flow other = to("fd00:a::1", "fd00:2::1");
+  EXPECT_EQ(considered(other, 2), (Outcomes{{first + 1, RouteOutcome::other_source},
+                                            {first, RouteOutcome::other_source},
+                                            {first + 3, taken}}))
+      << "no source is looked for in vain";
+}
+
+TEST_F(Fib6PathsTest, TheStepsOfAnAnswerSayWhatTheyTakeToBeForgotten) {
+  Route special = reject6("fd00:a::/64", RouteType::prohibit);
+  special.src = prefix("fd00:1::/64");
+  add(special);
+  add(route6("fd00:a:0:0:1::/80", e0));
+  const Lookup refused = output(to("fd00:a::1", "fd00:1::1"));
+  EXPECT_EQ(refused.errnum, EACCES) << "of two errors the likelier";
+  EXPECT_EQ(refused.or_errnum, ENETUNREACH);
+  EXPECT_EQ(refused.forgotten, 0);
+  add(route6("::/0", e2));
+  const Lookup sent = output(to("fd00:a::1", "fd00:1::1"));
+  EXPECT_EQ(sent.link, e2);
+  EXPECT_EQ(sent.or_errnum, EACCES);
+  EXPECT_EQ(sent.forgotten, 1);
+}
+
+TEST_F(Fib6PathsTest, EachTableDrawsALegOfItsOwn) {
+  for (const std::uint32_t table : {77U, 78U}) {
+    Route both = via6("fd00:7::/64", e0, "fd00:1::fe");
+    both.next_hops.push_back({e1, ip("fd00:1::fd"), 0, static_cast<std::uint16_t>(table)});
+    both.table = TableId{table};
+    add(both);
+    Rule rule = rule6(table, TableId{table});
+    rule.suppress_ifgroup = table == 77 ? 5U : 0U;
+    insert6(host, rule);
+  }
+  link(e1).group = 5;
+  add(via6("fd00:7::/64", e2, "fd00:2::fe"));
+  // The first leg is suppressed in 78, the second in 77; of one and the other both are.
+  EXPECT_EQ(links_of(output(to("fd00:7::1"))), (std::set<IfIndex>{e0, e1, e2}));
+}
+
+TEST_F(Fib6PathsTest, SuppressedByTheLengthOfWhoeverUsedTheObjectFirst) {
+  host.nexthops = {{30, Family::v6, {e0, ip("fd00:1::fe"), 0, 1}, false, {}, 0, {}}};
+  Route narrow = route6("fd00:a::/48", {});
+  narrow.nexthop_id = 30;
+  add(narrow);
+  Route tunnel = route6("::/0", e2);
+  tunnel.table = TableId{77};
+  add(tunnel);
+  Rule first = rule6(100, table_main);
+  first.suppress_prefixlength = 0;
+  insert6(host, first);
+  insert6(host, rule6(200, TableId{77}));
+  EXPECT_EQ(links_of(output(to("fd00:a::1"))), std::set<IfIndex>{e0});
+  Route wide = route6("::/0", {});
+  wide.nexthop_id = 30;
+  add(wide);
+  EXPECT_EQ(output(to("fd00:a::1")).link, e0) << "likeliest its own";
+  EXPECT_EQ(links_of(output(to("fd00:a::1"))), (std::set<IfIndex>{e0, e2}));
+  EXPECT_EQ(output(to("fd00:b::1")).link, e2);
+  EXPECT_EQ(links_of(output(to("fd00:b::1"))), (std::set<IfIndex>{e0, e2}));
+  host.routes.back().nexthop_id = 0;
+  host.routes.back().next_hops = {{e0, ip("fd00:1::fe"), 0, 1}};
+  EXPECT_EQ(links_of(output(to("fd00:a::1"))), std::set<IfIndex>{e0}) << "legs of its own";
+  EXPECT_EQ(links_of(output(to("fd00:b::1"))), std::set<IfIndex>{e2});
 }
 
 TEST_F(Fib6PathsTest, MultipathIsASet) {
