@@ -245,7 +245,7 @@ Decision Fib6::decide(const RuleList& rules, const Flow& flow, const Search& sea
     const Found found = find(slot.table, flow, search);
     return search.draws != nullptr ? drawn(found, slot, search) : found;
   };
-  return rules.walk(flow, look, steps);
+  return rules.walk(flow, look, steps, search.received);
 }
 
 // fib6_rule_lookup() before any rule was ever added: local, then main. The rules are named all the

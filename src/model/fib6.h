@@ -109,6 +109,7 @@ class Fib6 {
     bool strict{};     ///< RT6_LOOKUP_F_IFACE: no other than oif
     bool reachable{};  ///< RT6_LOOKUP_F_REACHABLE: pass over gateways that do not answer
     // What no snapshot tells, and one search takes as given:
+    bool received{};  ///< a source of `::` is one (RT6_LOOKUP_F_HAS_SADDR)
     /// The first so many prefixes that only have branches cannot be entered: after a deletion the
     /// kernel compares them by a longer prefix below. Once one is entered, those above it are too.
     std::uint8_t forgotten{};

@@ -225,7 +225,9 @@ Lookup Fib6::input(const Flow& flow) const {
   }
   if (flow.dst.is_multicast() && scope6_of(flow.dst) == 0) return drop(Verdict::martian);
   const Flow asked = rules_.seen(flow);
-  lookup = look_up(asked, search_of(asked));
+  Search search = search_of(asked);
+  search.received = true;
+  lookup = look_up(asked, search);
   lookup.flow = flow;
   if (!lookup.ok()) return lookup;
   const Entry& entry = entry_at(lookup.route.value());

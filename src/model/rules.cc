@@ -151,7 +151,7 @@ void RuleList::resolve_gotos() {
   }
 }
 
-Selector RuleList::mismatch(const Entry& entry, const Flow& flow) const {
+Selector RuleList::mismatch(const Entry& entry, const Flow& flow, bool received) const {
   const Rule& rule = *entry.rule;
   const auto asks = [&entry](Selector selector) { return (entry.selectors & bit(selector)) != 0; };
   if (asks(Selector::iif) && entry.iif != flow.iif.value_or(loopback_index)) return Selector::iif;
@@ -162,7 +162,7 @@ Selector RuleList::mismatch(const Entry& entry, const Flow& flow) const {
   if (asks(Selector::uid) && !rule.uid->contains(flow.uid)) return Selector::uid;
   if (asks(Selector::from)) {
     // IPv6 knows that a flow has no source yet; for IPv4 it is the number 0.0.0.0.
-    const bool unset = family_ == Family::v6 && flow.src.is_unspecified();
+    const bool unset = family_ == Family::v6 && !received && flow.src.is_unspecified();
     if (unset || ((entry.from ^ flow.src.bits()) & entry.from_mask) != 0) return Selector::from;
   }
   if (((entry.to ^ flow.dst.bits()) & entry.to_mask) != 0) return Selector::to;

@@ -36,12 +36,16 @@ class RuleList {
 
   /// fib_rule_match() and fib4_ or fib6_rule_match(): the first selector that fails, in their
   /// order; none when all hold. `not` is not applied.
-  [[nodiscard]] Selector mismatch(const Entry& entry, const Flow& flow) const;
+  /// For IPv6 a source of `::` is not known yet, but of a packet that was `received`
+  /// (RT6_LOOKUP_F_HAS_SADDR).
+  [[nodiscard]] Selector mismatch(const Entry& entry, const Flow& flow,
+                                  bool received = false) const;
 
   /// fib_rules_lookup(): tries rule by rule until one decides. `look(slot)` answers for a table
   /// with a Found. Appends to `steps` when given.
   template <class Look>
-  [[nodiscard]] Decision walk(const Flow& flow, const Look& look, std::vector<Step>* steps) const;
+  [[nodiscard]] Decision walk(const Flow& flow, const Look& look, std::vector<Step>* steps,
+                              bool received = false) const;
 
   /// The rules that may match flows which differ from this one in the destination alone, decided
   /// but for the destination. Slots stay what they are.
@@ -75,7 +79,8 @@ class RuleList {
 };
 
 template <class Look>
-Decision RuleList::walk(const Flow& flow, const Look& look, std::vector<Step>* steps) const {
+Decision RuleList::walk(const Flow& flow, const Look& look, std::vector<Step>* steps,
+                        bool received) const {
   const auto note = [steps](const Entry& entry, RuleOutcome outcome,
                             Selector selector = Selector::none,
                             std::optional<std::uint32_t> route = {}) {
@@ -88,7 +93,7 @@ Decision RuleList::walk(const Flow& flow, const Look& look, std::vector<Step>* s
   for (std::size_t i = 0; i < entries_.size(); ++i) {
     const Entry& entry = entries_[i];
     const Rule& rule = *entry.rule;
-    const Selector missed = entry.selectors == 0 ? Selector::none : mismatch(entry, flow);
+    const Selector missed = entry.selectors == 0 ? Selector::none : mismatch(entry, flow, received);
     if ((missed == Selector::none) == rule.invert) {
       note(entry, RuleOutcome::no_match, rule.invert ? Selector::inverted : missed);
       continue;

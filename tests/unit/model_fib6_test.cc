@@ -3,6 +3,7 @@
 // IPv6: rules, tables, what is sent and what is received. Every
 // expectation here was measured on a kernel (6.18): RTM_GETROUTE on a host built alike.
 #include "fib6_fixture.h"
+#include "model/ndisc.h"
 
 namespace retour {
 namespace {
@@ -237,6 +238,32 @@ TEST_F(Fib6Test, ASocketWithoutSourceIsAskedForTwice) {
   EXPECT_EQ(socket.errnum, 0);
   EXPECT_EQ(socket.link, e2);
   EXPECT_EQ(socket.source, ip("fd00:2::1"));
+}
+
+TEST_F(Fib6Test, AReceivedPacketHasASourceAlsoWhereItIsNone) {
+  Rule rule = rule6(100, {});
+  rule.action = RuleAction::prohibit;
+  rule.from = prefix("::/96");
+  insert6(host, rule);
+  const Flow probe = to("ff02::1:ff00:1", "::");
+  rule.priority = 0;
+  host.rules.front().priority = 1;
+  EXPECT_EQ(input(to("fd00:9::1", "::"), e0).errnum, EACCES);
+  EXPECT_EQ(forward(to("fd00:9::1", "::"), e0).errnum, ENETUNREACH) << "RTM_GETROUTE has none";
+  EXPECT_EQ(output(to("fd00:9::1")).errnum, ENETUNREACH);
+  EXPECT_EQ(input(probe, e0).verdict, Verdict::multicast);
+  host.rules.erase(host.rules.begin() + 1);
+  insert6(host, rule);
+  EXPECT_EQ(input(probe, e0).errnum, EACCES);
+  const auto hears = [&](const char* sender) {
+    const Fib fib(host);
+    return hear_solicitation(fib, {ip(sender), ip("fd00:1::1")}, {e0}).front();
+  };
+  EXPECT_FALSE(hears("::").answers) << "the probe is dropped";
+  EXPECT_EQ(hears("::").silent_because, Cause::no_route);
+  EXPECT_TRUE(hears("fd00:1::9").answers);
+  link(e0).conf6.set(Conf6::disable_ipv6, 1);
+  EXPECT_EQ(hears("fd00:1::9").silent_because, Cause::disable_ipv6);
 }
 
 TEST_F(Fib6Test, Considered) {
