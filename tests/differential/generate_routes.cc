@@ -55,6 +55,7 @@ void Generator::routes() {
       route6();
     }
   }
+  if (!v4()) lose_sight6();
 }
 
 void Generator::route() {
@@ -93,8 +94,6 @@ void Generator::route() {
     head +=
         fmt::format(" tos {:#04x}", random_.of<int>({0x04, 0x08, 0x10, 0x10, 0x18, 0x1c, 0x20}));
   }
-  if (!v4() && chance(4)) head += " from " + some_prefix().str();
-  if (!v4() && chance(3)) head += " expires 1000";
   if (chance(8)) head += fmt::format(" proto {}", random_.of<int>({3, 4, 99, 200}));
   const std::string line = tail.empty() ? head : head + " " + tail;
   added_routes_.push_back("route del " + line);

@@ -70,8 +70,7 @@ std::string Generator::attributes6() {
 
 std::string Generator::gateway6() {
   const std::string& dev = device();
-  const std::string gateway =
-      chance(30) ? fmt::format("fe80::{}", random_.within(1, 9)) : neighbor_on(dev).str();
+  const std::string gateway = gateway_on(dev).str();
   const auto form = random_.below(100);
   if (form < 45) return fmt::format("via {} dev {}", gateway, dev);
   if (form < 60) return fmt::format("via {}", neighbor_on(dev).str());
@@ -84,6 +83,51 @@ std::string Generator::gateway6() {
 std::string Generator::direct6() {
   if (chance(25) && !nexthop_ids_.empty()) return fmt::format("nhid {}", random_.of(nexthop_ids_));
   return "dev " + device();
+}
+
+Ip Generator::gateway_on(const std::string& device) {
+  if (v4() || !chance(30)) return neighbor_on(device);
+  return Ip::parse(fmt::format("fe80::{}", random_.within(1, 9))).value();
+}
+
+// Prefixes, one in the other, that keep only routes for some sources when the others go, with
+// longer ones below: by those the kernel then compares them.
+void Generator::lose_sight6() {
+  if (!chance(12)) return;
+  const Ip inside = own_address();
+  const std::string where = table();
+  std::vector<std::string> plain;
+  auto length = random_.of<std::uint8_t>({8, 16, 32, 48, 60});
+  for (auto more = random_.within(1, 3); more > 0; --more) {
+    const std::string prefix = Prefix{inside, length}.network().str();
+    const std::string source = random_.of<std::string>(
+        {"fc00::/6", "2000::/3", "fe80::/9", Prefix::host(own_address()).str()});
+    plain.push_back(fmt::format("{} table {} metric 7 dev {}", prefix, where, device()));
+    ip("route add " + plain.back());
+    ip(fmt::format("route add {} from {} table {} dev {}", prefix, source, where, device()));
+    length = static_cast<std::uint8_t>(length + random_.within(1, 10));
+  }
+  for (auto more = random_.within(1, 3); more > 0; --more) {
+    const Prefix longer{near(random_, Prefix{inside, length}),
+                        static_cast<std::uint8_t>(length + 4)};
+    const char* const type = chance(25) ? "unreachable " : "";
+    const std::string way = *type != 0 ? "" : " dev " + device();
+    ip(fmt::format("route add {}{} table {} metric 7{}", type, longer.network().str(), where, way));
+  }
+  for (const std::string& route : plain) {
+    if (chance(85)) ip("route del " + route);
+  }
+}
+
+// An address stays optimistic while its link has no carrier.
+std::string Generator::tried_out6(const std::string& device) {
+  if (!chance(5)) return " nodad";
+  const std::string where = "net/ipv6/conf/" + device + "/";
+  sysctl(where + "accept_dad", "1");
+  sysctl(where + "router_solicitation_delay", "0");
+  sysctl(where + "optimistic_dad", "1");
+  if (chance(50)) sysctl(where + "use_optimistic", "1");
+  return " optimistic";
 }
 
 void Generator::address_labels() {

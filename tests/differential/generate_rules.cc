@@ -20,7 +20,7 @@ void Generator::rules() {
 }
 
 void Generator::move_default_rules() {
-  switch (random_.below(5)) {
+  switch (random_.below(v4() ? 5 : 4)) {
     case 0:
       ip("rule add pref 200 lookup local");
       ip("rule del pref 0");
@@ -32,11 +32,11 @@ void Generator::move_default_rules() {
       ip("rule del pref 32766");
       break;
     case 3:
-      ip(v4() ? "rule del pref 32767" : "rule del pref 32766");
-      break;
-    default:
       ip("rule add pref 32766 lookup 100");
       ip("rule del pref 32766");
+      break;
+    default:
+      ip("rule del pref 32767");
   }
 }
 
@@ -126,8 +126,11 @@ std::string Generator::action(std::uint32_t priority, bool raw) {
   if (raw || kind < 60) return "lookup " + where;
   if (kind < 70) {
     std::string text = "lookup " + where;
-    if (chance(70))
-      text += fmt::format(" suppress_prefixlength {}", random_.of<int>({0, 8, 16, 24, 31}));
+    if (chance(70)) {
+      text +=
+          fmt::format(" suppress_prefixlength {}", v4() ? random_.of<int>({0, 8, 16, 24, 31})
+                                                        : random_.of<int>({0, 0, 16, 32, 63, 64}));
+    }
     if (chance(40)) text += fmt::format(" suppress_ifgroup {}", random_.within(0, 3));
     return text;
   }

@@ -78,7 +78,7 @@ void Generator::sysctls_v4() {
 void Generator::sysctls_v6() {
   if (chance(50)) sysctl("net/ipv6/conf/all/forwarding", "1");
   for (auto more = random_.below(5); more > 0; --more) {
-    switch (random_.below(7)) {
+    switch (random_.below(8)) {
       case 0:
         conf("forwarding", random_.of<std::string>({"0", "1"}));
         break;
@@ -94,6 +94,9 @@ void Generator::sysctls_v6() {
         break;
       case 5:
         if (chance(30)) conf("disable_ipv6", random_.of<std::string>({"1", "1", "0"}));
+        break;
+      case 6:
+        conf("use_tempaddr", random_.of<std::string>({"1", "2", "2"}));
         break;
       default:
         sysctl("net/ipv6/fib_multipath_hash_policy", random_.of<std::string>({"0", "1"}));

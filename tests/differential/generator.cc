@@ -132,7 +132,7 @@ void Generator::address(const std::string& device) {
   if (chance(6)) line += fmt::format(" metric {}", random_.of<int>({1, 5, 20, 300, 1024}));
   if (chance(7)) line += " preferred_lft 0";
   if (chance(5)) line += " noprefixroute";
-  if (!v4()) line += " nodad";
+  if (!v4()) line += tried_out6(device);
   for (Nic& nic : nics_) {
     if (nic.name == device) nic.subnets.push_back({own, length});
   }
@@ -147,13 +147,13 @@ void Generator::multicast_groups() {
 }
 
 void Generator::neighbors() {
-  if (!chance(20)) return;
+  if (!chance(v4() ? 20 : 40)) return;
   for (auto more = random_.within(1, 5); more > 0; --more) {
     const std::string& device = nic();
     const std::string state =
         random_.of<std::string>({"permanent", "reachable", "stale", "failed", "noarp"});
     ip(fmt::format("neigh add {} lladdr 02:00:00:00:00:{:02x} dev {} nud {}",
-                   neighbor_on(device).str(), random_.below(200), device, state));
+                   gateway_on(device).str(), random_.below(200), device, state));
   }
 }
 

@@ -77,6 +77,9 @@ class Generator {
   [[nodiscard]] std::string attributes6();
   [[nodiscard]] std::string gateway6();
   [[nodiscard]] std::string direct6();
+  [[nodiscard]] Ip gateway_on(const std::string& device);
+  void lose_sight6();
+  [[nodiscard]] std::string tried_out6(const std::string& device);
   void address_labels();
 
   // generate_rules.cc
