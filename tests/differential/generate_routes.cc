@@ -55,7 +55,9 @@ void Generator::routes() {
       route6();
     }
   }
-  if (!v4()) lose_sight6();
+  if (v4()) return;
+  lose_sight6();
+  share_object6();
 }
 
 void Generator::route() {

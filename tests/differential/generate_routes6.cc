@@ -103,13 +103,14 @@ void Generator::lose_sight6() {
     const std::string source = random_.of<std::string>(
         {"fc00::/6", "2000::/3", "fe80::/9", Prefix::host(own_address()).str()});
     plain.push_back(fmt::format("{} table {} metric 7 dev {}", prefix, where, device()));
-    ip("route add " + plain.back());
+    if (chance(75)) ip("route add " + plain.back());
     ip(fmt::format("route add {} from {} table {} dev {}", prefix, source, where, device()));
     length = static_cast<std::uint8_t>(length + random_.within(1, 10));
   }
   for (auto more = random_.within(1, 3); more > 0; --more) {
-    const Prefix longer{near(random_, Prefix{inside, length}),
-                        static_cast<std::uint8_t>(length + 4)};
+    const Prefix around{inside, length};
+    const Ip end = chance(60) ? around.last() : near(random_, around);
+    const Prefix longer{end, static_cast<std::uint8_t>(length + 4)};
     const char* const type = chance(25) ? "unreachable " : "";
     const std::string way = *type != 0 ? "" : " dev " + device();
     ip(fmt::format("route add {}{} table {} metric 7{}", type, longer.network().str(), where, way));
@@ -117,6 +118,21 @@ void Generator::lose_sight6() {
   for (const std::string& route : plain) {
     if (chance(85)) ip("route del " + route);
   }
+}
+
+// A rule that suppresses the one of two routes that share what the kernel made of the first.
+void Generator::share_object6() {
+  if (nexthop_ids_.empty() || !chance(30)) return;
+  const std::string where = table();
+  const unsigned object = random_.of(nexthop_ids_);
+  const auto length = random_.of<std::uint8_t>({16, 32, 48, 64});
+  ip(fmt::format("route add default table {} metric 9 nhid {}", where, object));
+  ip(fmt::format("route add {} table {} metric 9 nhid {}",
+                 Prefix{own_address(), length}.network().str(), where, object));
+  const std::string rule =
+      fmt::format("pref 2 lookup {} suppress_prefixlength {}", where, random_.of<int>({0, 0, 40}));
+  added_rules_.push_back(rule);
+  ip("rule add " + rule);
 }
 
 // An address stays optimistic while its link has no carrier.

@@ -79,6 +79,7 @@ class Generator {
   [[nodiscard]] std::string direct6();
   [[nodiscard]] Ip gateway_on(const std::string& device);
   void lose_sight6();
+  void share_object6();
   [[nodiscard]] std::string tried_out6(const std::string& device);
   void address_labels();
 
