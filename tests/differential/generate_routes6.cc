@@ -100,7 +100,7 @@ void Generator::lose_sight6() {
   auto length = random_.of<std::uint8_t>({8, 16, 32, 48, 60});
   for (auto more = random_.within(1, 3); more > 0; --more) {
     const std::string prefix = Prefix{inside, length}.network().str();
-    const std::string source = random_.of<std::string>(
+    const auto source = random_.of<std::string>(
         {"fc00::/6", "2000::/3", "fe80::/9", Prefix::host(own_address()).str()});
     plain.push_back(fmt::format("{} table {} metric 7 dev {}", prefix, where, device()));
     if (chance(75)) ip("route add " + plain.back());
