@@ -50,6 +50,10 @@ class Ip {
   [[nodiscard]] constexpr bool is_multicast() const {
     return is_v4() ? (bits_ >> 28) == 0xe : (bits_ >> 120) == 0xff;
   }
+  /// 224.0.0.0/24: of one link, whatever its scope.
+  [[nodiscard]] constexpr bool is_local_multicast() const {
+    return is_v4() && (bits_ >> 8) == 0xe00000;
+  }
   /// 127.0.0.0/8 or ::1.
   [[nodiscard]] constexpr bool is_loopback() const {
     return is_v4() ? (bits_ >> 24) == 127 : bits_ == 1;

@@ -14,9 +14,6 @@ namespace retour {
 
 namespace {
 
-constexpr std::uint8_t proto_icmp = 1;
-constexpr std::uint8_t proto_udp = 17;
-
 std::string_view type_name(RouteType type) {
   switch (type) {
     case RouteType::unicast:

@@ -97,6 +97,8 @@ class Fib4 {
   [[nodiscard]] bool has_address(IfIndex link) const;
   [[nodiscard]] RouteOutcome usable(const NextHop& leg, const Flow& flow) const;
   [[nodiscard]] Decision decide_merged(const Flow& flow, std::vector<Step>* steps) const;
+  /// In table local, or where that is merged into main.
+  [[nodiscard]] Found find_local(const Ip& ip) const;
   [[nodiscard]] std::optional<IfIndex> local_by_table(const Ip& ip) const;
   void finish(Lookup& lookup, const Decision& decision) const;
   void select_path(Lookup& lookup, const Decision& decision) const;

@@ -5,14 +5,6 @@
 
 namespace retour {
 
-namespace {
-
-bool local_multicast(const Ip& ip) { return (ip.v4_bits() & 0xffffff00U) == 0xe0000000U; }
-
-constexpr std::uint8_t proto_igmp = 2;
-
-}  // namespace
-
 // fib_validate_source(): may the packet have come by `link`? unicast = yes. `reply_from` is the
 // source that the reverse lookup uses (0 for broadcast), `oif` the link that the packet would leave
 // by (0 for local delivery).
@@ -132,7 +124,7 @@ Lookup Fib4::input(const Flow& flow, bool arp, Heard* heard) const {
     }
     if (arp || (flow.src.is_loopback() && !localnet(link))) return drop(Verdict::martian);
     if (flow.src.is_unspecified()) {
-      const bool allowed = local_multicast(flow.dst) || flow.ip_proto == proto_igmp;
+      const bool allowed = flow.dst.is_local_multicast() || flow.ip_proto == proto_igmp;
       return allowed ? deliver(Verdict::multicast) : drop(Verdict::martian);
     }
     const Verdict source = validated(Ip{}, IfIndex{});

@@ -5,14 +5,6 @@
 
 namespace retour {
 
-namespace {
-
-bool local_multicast(const Ip& ip) { return (ip.v4_bits() & 0xffffff00U) == 0xe0000000U; }
-
-constexpr std::uint8_t proto_igmp = 2;
-
-}  // namespace
-
 void Fib4::finish(Lookup& lookup, const Decision& decision) const {
   lookup.verdict = decision.verdict;
   lookup.errnum = decision.errnum;
@@ -27,11 +19,15 @@ void Fib4::finish(Lookup& lookup, const Decision& decision) const {
   }
 }
 
-// The end of __ip_dev_find(): an address that no link has, but that a local route covers.
-std::optional<IfIndex> Fib4::local_by_table(const Ip& ip) const {
+Found Fib4::find_local(const Ip& ip) const {
   Flow self;
   self.dst = ip;
-  const Found found = find(merge_ ? &merged_ : table(table_local), self);
+  return find(merge_ ? &merged_ : table(table_local), self);
+}
+
+// The end of __ip_dev_find(): an address that no link has, but that a local route covers.
+std::optional<IfIndex> Fib4::local_by_table(const Ip& ip) const {
+  const Found found = find_local(ip);
   if (found.errnum != 0 || snapshot_.routes[found.route].type != RouteType::local) return {};
   return found.leg->link;
 }
@@ -40,9 +36,7 @@ std::optional<IfIndex> Fib4::local_by_table(const Ip& ip) const {
 RouteType Fib4::address_type(const Ip& ip) const {
   if (ip.is_unspecified() || ip.is_limited_broadcast()) return RouteType::broadcast;
   if (ip.is_multicast()) return RouteType::multicast;
-  Flow self;
-  self.dst = ip;
-  const Found found = find(merge_ ? &merged_ : table(table_local), self);
+  const Found found = find_local(ip);
   return found.errnum == 0 ? snapshot_.routes[found.route].type : RouteType::unicast;
 }
 
@@ -114,7 +108,7 @@ Lookup Fib4::output(const Flow& asked) const {
     const Link* link = snapshot_.link(*flow.oif);
     if (link == nullptr) return refuse(ENODEV);
     if (!link->up()) return refuse(ENETUNREACH);
-    if (local_multicast(flow.dst) || flow.dst.is_limited_broadcast() ||
+    if (flow.dst.is_local_multicast() || flow.dst.is_limited_broadcast() ||
         flow.ip_proto == proto_igmp) {
       return direct({*flow.oif}, source_on(*flow.oif, scope_link));
     }

@@ -10,6 +10,12 @@
 
 namespace retour {
 
+inline constexpr std::uint8_t proto_icmp = 1;  // IPPROTO_*
+inline constexpr std::uint8_t proto_igmp = 2;
+inline constexpr std::uint8_t proto_tcp = 6;
+inline constexpr std::uint8_t proto_udp = 17;
+inline constexpr std::uint8_t proto_icmp6 = 58;
+
 /// One packet, as the FIB sees it (the kernel's flowi4 and flowi6). The family is the
 /// destination's.
 struct Flow {

@@ -11,7 +11,6 @@ namespace {
 
 constexpr std::uint32_t flag_optimistic = 0x04;
 constexpr std::uint32_t flag_tentative = 0x40;
-constexpr std::uint8_t proto_icmp6 = 58;
 
 bool set(const Fib& fib, IfIndex link, Conf6 conf) {
   return fib.snapshot().effective(link, conf).value != 0;

@@ -12,10 +12,6 @@ namespace retour {
 
 namespace {
 
-constexpr std::uint8_t proto_icmp = 1;
-constexpr std::uint8_t proto_tcp = 6;
-constexpr std::uint8_t proto_icmp6 = 58;
-
 Flow reply_flow(const Ip& local, const Ip& peer, std::uint8_t ip_proto) {
   Flow flow;
   flow.src = local;

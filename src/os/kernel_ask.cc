@@ -84,11 +84,6 @@ Result<void> ask_all(NetlinkSocket& socket, std::span<const Flow> flows, std::ui
   return {};
 }
 
-bool decode_via(Bytes data, std::optional<Ip>& gateway) {
-  constexpr std::size_t family_size = sizeof(std::uint16_t);
-  return data.size() > family_size && take_ip(data.subspan(family_size), gateway);
-}
-
 bool decode_answer(const NetlinkMessage& message, Answer& answer) {
   rtmsg header{};
   Bytes attributes;
@@ -109,7 +104,7 @@ bool decode_answer(const NetlinkMessage& message, Answer& answer) {
         sound &= take_ip(data, answer.gateway);
         break;
       case RTA_VIA:
-        sound &= decode_via(data, answer.gateway);
+        sound &= take_via(data, answer.gateway);
         break;
       case RTA_PREFSRC:
         sound &= take_ip(data, answer.source);

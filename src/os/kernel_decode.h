@@ -28,5 +28,7 @@ namespace retour {
 [[nodiscard]] std::uint8_t kernel_family(Family family);
 /// An address of either family by its size; false when it is neither.
 [[nodiscard]] bool take_ip(Bytes data, std::optional<Ip>& out);
+/// RTA_VIA: a gateway that names its own family.
+[[nodiscard]] bool take_via(Bytes data, std::optional<Ip>& out);
 
 }  // namespace retour

@@ -17,13 +17,6 @@ bool take_prefix(Bytes data, std::uint8_t length, Family family, Prefix& out) {
   return true;
 }
 
-/// A gateway that names its own family.
-bool take_via(Bytes data, std::optional<Ip>& out) {
-  std::uint16_t family = 0;
-  if (!take(data, family) || (family != AF_INET && family != AF_INET6)) return false;
-  return take_ip(data.subspan(sizeof(family)), out);
-}
-
 /// `modelled` turns false where a leg carries what NextHop has no member for.
 bool decode_legs(Bytes data, std::vector<NextHop>& legs, bool& modelled) {
   bool sound = true;
@@ -114,6 +107,12 @@ struct RouteReader {
 };
 
 }  // namespace
+
+bool take_via(Bytes data, std::optional<Ip>& out) {
+  std::uint16_t family = 0;
+  if (!take(data, family) || (family != AF_INET && family != AF_INET6)) return false;
+  return take_ip(data.subspan(sizeof(family)), out);
+}
 
 bool decode_route(const NetlinkMessage& message, std::vector<Route>& routes) {
   rtmsg header{};

@@ -46,7 +46,6 @@ bool has_address(const Snapshot& host, IfIndex link, Family family) {
 
 /// Some rule asks for it, or it is not what `ip route get` takes anyhow.
 bool protocol_matters(const Snapshot& host, const Flow& flow) {
-  constexpr std::uint8_t proto_udp = 17;
   return flow.ip_proto != proto_udp || flow.sport != 0 || flow.dport != 0 ||
          std::ranges::any_of(host.rules, [&](const Rule& rule) {
            return rule.family == flow.dst.family() &&

@@ -16,8 +16,6 @@ namespace retour {
 
 namespace {
 
-constexpr std::uint8_t proto_udp = 17;
-
 enum class Key : std::uint8_t {
   tos,
   from,

@@ -22,7 +22,9 @@ void Generator::route6() {
     Siblings& siblings =
         siblings6(fmt::format("{} {}", some_prefix().str(), from6()), in_table, metric);
     const bool gateway = chance(62);
-    if (gateway && siblings.interrupted) return;
+    // The kernel's own routes, of which several may have one prefix, are of that metric.
+    constexpr int of_the_kernel = 256;
+    if (gateway && (siblings.interrupted || metric == of_the_kernel)) return;
     siblings.interrupted = siblings.interrupted || (siblings.gateway && !gateway);
     if (gateway && !siblings.gateway) siblings.attributes = attributes6();
     siblings.gateway = siblings.gateway || gateway;

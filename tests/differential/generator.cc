@@ -129,7 +129,12 @@ void Generator::address(const std::string& device) {
   if (chance(v4() ? 15 : 6)) line += " scope " + random_.of<std::string>({"link", "host", "site"});
   if (v4() && chance(10)) line += " brd +";
   if (v4() && chance(2)) line += fmt::format(" broadcast {}", near(random_, {own, length}).str());
-  if (chance(6)) line += fmt::format(" metric {}", random_.of<int>({1, 5, 20, 300, 1024}));
+  if (chance(6)) {
+    const int metric = random_.of<int>({1, 5, 20, 300, 1024});
+    line += fmt::format(" metric {}", metric);
+    const std::string network = Prefix{own, length}.network().str() + " ";
+    if (!v4()) siblings6(network, "main", metric).interrupted = true;
+  }
   if (chance(7)) line += " preferred_lft 0";
   if (chance(5)) line += " noprefixroute";
   if (!v4()) line += tried_out6(device);
