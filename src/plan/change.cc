@@ -24,6 +24,11 @@ Rule identity(Rule rule) {
   return rule;
 }
 
+bool same_rule(const Rule& a, const Rule& b) {
+  // Most differ here; the rest is a comparison of two copies.
+  return a.priority == b.priority && a.family == b.family && identity(a) == identity(b);
+}
+
 bool same_route(const Route& a, const Route& b) {
   const auto legs_equal =
       std::ranges::equal(a.next_hops, b.next_hops, [](const NextHop& x, const NextHop& y) {
@@ -62,12 +67,56 @@ void add(Snapshot& now, const Rule& rule) {
 
 void remove(Snapshot& now, const Rule& rule) {
   touch_rules(now, rule.family);
-  const auto it = std::ranges::find_if(
-      now.rules, [&](const Rule& other) { return identity(other) == identity(rule); });
+  const auto it =
+      std::ranges::find_if(now.rules, [&](const Rule& other) { return same_rule(other, rule); });
   if (it != now.rules.end()) now.rules.erase(it);
 }
 
+bool holds(const Snapshot& now, const Route& route) {
+  return std::ranges::any_of(now.routes, [&](const Route& r) { return same_route(r, route); });
+}
+
+bool holds(const Snapshot& now, const Rule& rule) {
+  return std::ranges::any_of(now.rules, [&](const Rule& r) { return same_rule(r, rule); });
+}
+
+/// A value of ours still; the NIC may have another name by now.
+std::optional<SetConf> still_set(const Snapshot& now, const SetConf& set) {
+  const Link* link = now.link(set.link);
+  if (link == nullptr || link->conf.get(set.conf) != set.after) return std::nullopt;
+  return SetConf{set.link, link->name, set.conf, set.before, set.after};
+}
+
 }  // namespace
+
+std::vector<Change> way_back(const Snapshot& now, std::span<const Change> changes) {
+  std::vector<Change> list;
+  for (std::size_t i = changes.size(); i > 0; --i) {
+    const Change& change = changes[i - 1];
+    const auto undo = [&](const auto& operation) {
+      list.push_back(inverse({operation, change.why}));
+    };
+    std::visit(Overloaded{
+                   [&](const AddRoute& c) {
+                     if (holds(now, c.route)) undo(c);
+                   },
+                   [&](const DeleteRoute& c) {
+                     if (!holds(now, c.route)) undo(c);
+                   },
+                   [&](const AddRule& c) {
+                     if (holds(now, c.rule)) undo(c);
+                   },
+                   [&](const DeleteRule& c) {
+                     if (!holds(now, c.rule)) undo(c);
+                   },
+                   [&](const SetConf& c) {
+                     if (const auto set = still_set(now, c)) undo(*set);
+                   },
+               },
+               change.operation);
+  }
+  return list;
+}
 
 Change inverse(const Change& change) {
   Change back;

@@ -42,6 +42,12 @@ struct Change {
 /// What takes `done` back: the inverse of each, last first.
 [[nodiscard]] std::vector<Change> inverses(std::span<const Change> done);
 
+/// What is left to do on this host to take `changes` back, however many of them were made, in the
+/// order of inverses(): what was to be added and is there is deleted, what was to be deleted and is
+/// missing is added, a sysctl that has our value gets its old one. Empty once it was done; what
+/// others made or set since is not touched.
+[[nodiscard]] std::vector<Change> way_back(const Snapshot& now, std::span<const Change> changes);
+
 /// The snapshot after the changes, as the kernel would have it (order of rules and of routes of one
 /// prefix included). Deleting what is not there changes nothing.
 [[nodiscard]] Snapshot rehearse(Snapshot now, std::span<const Change> changes);

@@ -5,22 +5,12 @@
 #pragma once
 
 #include <span>
-#include <string>
 #include <vector>
 
 #include "base/result.h"
-#include "model/conf.h"
+#include "plan/conf_record.h"
 
 namespace retour {
-
-struct ConfRecord {
-  std::string link_name;
-  std::vector<std::uint8_t> mac;  ///< the NIC's identity; its name may change
-  Conf conf{};
-  std::int32_t original{};
-  std::int32_t ours{};
-  friend bool operator==(const ConfRecord&, const ConfRecord&) = default;
-};
 
 class Memory {
  public:

@@ -360,10 +360,14 @@ Result<Snapshot> Reader::read() {
 
 }  // namespace
 
+Result<Snapshot> snapshot_from_value(const JsonValue& value, std::string_view file) {
+  return Reader(value, file).read();
+}
+
 Result<Snapshot> snapshot_from_json(std::string_view text, std::string_view file) {
   const auto root = read_json(text, file, RepeatedKeys::reject);
   if (!root) return fail(root.error());
-  auto snapshot = Reader(*root, file).read();
+  auto snapshot = snapshot_from_value(*root, file);
   if (!snapshot) return snapshot;
   if (auto sound = contradiction_in(*snapshot, file); !sound) return fail(std::move(sound.error()));
   return snapshot;

@@ -2,7 +2,7 @@
 //
 // One JSON object read field by field into the fields of a struct. The first error stays and names
 // the path to the value ("routes[3].dst"); a field nobody asked for is an error too, for a
-// misspelt one would otherwise be lost in silence. Private to the snapshot reader.
+// misspelt one would otherwise be lost in silence. For the readers of our own documents.
 #pragma once
 
 #include <limits>
@@ -112,5 +112,9 @@ class JsonObject {
   JsonProblem* problem_;
   std::vector<std::string_view> known_;
 };
+
+/// As snapshot_from_json(), of a value inside a document, and contradictions are taken: a list of
+/// objects need not be a host.
+[[nodiscard]] Result<Snapshot> snapshot_from_value(const JsonValue& value, std::string_view file);
 
 }  // namespace retour
