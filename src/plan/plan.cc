@@ -9,6 +9,7 @@
 
 #include "diagnose/diagnose.h"
 #include "model/fib.h"
+#include "plan/fingerprint.h"
 #include "plan/numbers.h"
 
 namespace retour {
@@ -303,6 +304,7 @@ std::optional<std::string> refusal(const Plan& plan) {
 
 Plan plan(const Snapshot& now, const Policy& policy, const Diagnosis& found) {
   Plan plan;
+  plan.fingerprint = fingerprint(now);
   const bool cause = std::ranges::any_of(found.findings, &Finding::curable);
   const std::vector<SharedSubnet> subnets = in_care(now, found);
   auto numbers = Numbers::choose(now, subnets);

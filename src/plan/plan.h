@@ -20,6 +20,7 @@ struct PlannedTable {
   TableId id{};
   std::string name;  ///< safe for rt_tables: letters, digits, '-', '_', '.'
   IfIndex link{};
+  friend bool operator==(const PlannedTable&, const PlannedTable&) = default;
 };
 
 /// One class of flows whose path differs before and after: a source and the destinations of a
@@ -45,6 +46,7 @@ struct Plan {
   Snapshot rehearsed;                  ///< the host after the changes, in the model
   Diagnosis after;                     ///< the model's own verdict on the rehearsed result
   std::optional<std::string> refused;  ///< a reason; nothing may be applied then
+  std::string fingerprint;             ///< of the host it was made for
 
   [[nodiscard]] bool pending() const { return !changes.empty(); }
 };
