@@ -14,7 +14,7 @@ namespace retour {
 class HostLock {
  public:
   /// In the caller's namespace. Waits for another holder up to `patience`; then an error of kind
-  /// `changed` that says so.
+  /// `changed` that says who holds it.
   [[nodiscard]] static Result<HostLock> take(std::chrono::milliseconds patience);
 
  private:
