@@ -128,6 +128,7 @@ Result<ProofResult> prove(const ProofRequest& request, const Console& console) {
   Progress progress(console.shows_progress());
   ProbeOptions options;
   options.timeout = request.timeout;
+  options.arp = request.arp;
   options.progress = [&](std::size_t done, std::size_t total) { progress(done, total); };
   auto verification = verify(**prober, pairs, options);
   if (!verification) return fail(std::move(verification.error()));

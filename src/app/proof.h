@@ -17,6 +17,7 @@ struct ProofRequest {
   std::string peer_netns;  ///< empty: the far end is not watched
   std::vector<Ip> peers;
   std::chrono::milliseconds timeout{3000};
+  bool arp{true};  ///< ask by ARP, too
 };
 
 struct ProofResult {
