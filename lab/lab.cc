@@ -16,6 +16,7 @@
 #include "lab/record.h"
 #include "lab/sysctl.h"
 #include "os/fd.h"
+#include "os/journal_file.h"
 #include "os/memory_file.h"
 #include "os/netns.h"
 
@@ -93,17 +94,21 @@ Result<void> build(const Lab& lab) {
   return {};
 }
 
-/// What an apply without an undo remembers of the namespace: nobody will ask for it again.
-void forget_sysctls(const std::string& netns) {
+/// What an apply without an undo (or a confirm) remembers of the namespace: nobody will ask for it
+/// again.
+void forget_changes(const std::string& netns) {
   const auto gone = Netns::open(netns);
-  if (gone) (void)MemoryFile(MemoryFile::default_base(), MemoryFile::key_of(*gone)).store({});
+  if (!gone) return;
+  const std::string key = MemoryFile::key_of(*gone);
+  (void)JournalFile(MemoryFile::default_base(), key, {}).clear();
+  (void)MemoryFile(MemoryFile::default_base(), key).store({});
 }
 
 Result<void> remove(const Lab& lab) {
   std::string text;
   for (const std::string& netns : lab_namespaces(lab)) {
     if (!netns_exists(netns)) continue;
-    forget_sysctls(netns);
+    forget_changes(netns);
     text += fmt::format("netns del {}\n", netns);
   }
   if (!text.empty()) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The verbs that change the host: apply, undo.
+// The verbs that change the host: apply, confirm, rollback, undo.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -9,49 +9,11 @@
 #include "app/change.h"
 #include "app/verbs.h"
 #include "diagnose/diagnose.h"
-#include "engine/transaction.h"
-#include "os/privilege.h"
 #include "text/printable.h"
 #include "text/render_report.h"
 #include "text/report_json.h"
 
 namespace retour {
-
-Result<Cure> cure(LiveHost& host, const Policy& policy) {
-  if (auto may = require_net_admin(); !may) return fail(std::move(may.error()));
-  const auto lock = host.lock();
-  if (!lock) return fail(lock.error());
-  auto now = host.snapshot_with_segments(policy.segments);
-  if (!now) return fail(std::move(now.error()));
-  if (auto fine = check_peers(*now, policy); !fine) return fail(std::move(fine.error()));
-  Plan todo = plan(*now, policy, diagnose(*now, policy));
-  if (todo.refused) {
-    return fail({ErrorKind::contradiction, 0, "apply", "refused: " + *todo.refused,
-                 "nothing was changed; retour plan shows the whole of it"});
-  }
-  Cure cure{std::move(*now), std::move(todo), {}, {}};
-  if (cure.plan.pending()) {
-    auto applied = carry_out(cure.plan, policy, *host.kernel, *host.memory);
-    if (!applied) return fail(std::move(applied.error()));
-    cure.changes = applied->changes;
-    if (auto named = host.table_names->write(cure.plan.tables); !named) {
-      cure.warning = named.error().message() + " (tables keep their numbers, nothing else is lost)";
-    }
-  }
-  return cure;
-}
-
-Result<Undone> take_away(LiveHost& host) {
-  if (auto may = require_net_admin(); !may) return fail(std::move(may.error()));
-  const auto lock = host.lock();
-  if (!lock) return fail(lock.error());
-  auto undone = undo(*host.kernel, *host.memory);
-  if (!undone) return undone;
-  if (auto named = host.table_names->write({}); !named) {
-    undone->left_alone.push_back(named.error().message());
-  }
-  return undone;
-}
 
 namespace {
 
@@ -59,17 +21,28 @@ std::string counted(std::size_t changes) {
   return fmt::format("{} change{}", changes, changes == 1 ? "" : "s");
 }
 
-int apply_host(const Options& options, bool runtime, const Console& console) {
+struct ApplyOptions {
+  bool runtime{};
+  unsigned confirm_within{};  ///< seconds; 0 = it stays without a word
+  std::string expect;
+  std::string gate{"none"};
+};
+
+int apply_host(const Options& options, const ApplyOptions& how, const Console& console) {
   const auto policy = policy_of(options);
   if (!policy) return console.fail(policy.error());
   auto host = LiveHost::open(options.netns);
   if (!host) return console.fail(host.error());
-  const auto done = cure(*host, *policy);
+  ApplyTerms terms;
+  if (how.confirm_within > 0) terms.confirm_within = std::chrono::seconds(how.confirm_within);
+  terms.expect = how.expect;
+  terms.probe = how.gate == "probe";
+  const auto done = cure(*host, *policy, terms, console);
   if (!done) return console.fail(done.error());
   if (!done->warning.empty()) console.warn(done->warning);
   const Diagnosis& after = done->plan.after;
   if (console.json()) {
-    console.print(json_applied(done->plan.rehearsed, done->changes, after));
+    console.print(json_applied(done->plan.rehearsed, done->changes, after, done->confirm_within));
     return exit_ok;
   }
   if (done->changes == 0) {
@@ -84,12 +57,17 @@ int apply_host(const Options& options, bool runtime, const Console& console) {
       std::ranges::count(after.round_trips, DoorVerdict::same_door, &RoundTrip::verdict);
   console.print(fmt::format("Applied {} and re-read the host: {} of {} same-door.\n",
                             counted(done->changes), same, after.round_trips.size()));
+  if (!done->probed.empty()) console.print("Probed: " + done->probed + ".\n");
+  if (done->confirm_within) {
+    console.print(fmt::format("It is taken back in {} s unless you say: retour confirm\n",
+                              done->confirm_within->count()));
+  }
   std::size_t shown = 0;
   for (const Finding& finding : after.findings) {
     if (finding.severity != Severity::error || ++shown > 8) continue;
     console.say("Still: " + wrap(printable(finding.message), 7) + "\n");
   }
-  if (!runtime) {
+  if (!how.runtime && !done->confirm_within) {
     console.say(
         "In the running kernel only: a reboot or a link going down takes parts of it away\n"
         "(apply again then). Prove it on the wire: retour verify --peer IP\n"
@@ -101,7 +79,7 @@ int apply_host(const Options& options, bool runtime, const Console& console) {
 int undo_host(const Options& options, const Console& console) {
   auto host = LiveHost::open(options.netns);
   if (!host) return console.fail(host.error());
-  const auto undone = take_away(*host);
+  const auto undone = take_away(*host, console);
   if (!undone) return console.fail(undone.error());
   for (const std::string& text : undone->left_alone) console.warn("left as it is: " + text);
   if (console.json()) {
@@ -118,17 +96,73 @@ int undo_host(const Options& options, const Console& console) {
   return exit_ok;
 }
 
+int confirm_host(const Options& options, const Console& console) {
+  auto host = LiveHost::open(options.netns);
+  if (!host) return console.fail(host.error());
+  const auto waited = confirm(*host, console);
+  if (!waited) return console.fail(waited.error());
+  console.print(console.json() ? json_confirmed(*waited)
+                : *waited      ? "Confirmed: the change stays.\n"
+                               : "No change was waiting to be confirmed.\n");
+  return *waited ? exit_ok : exit_findings;
+}
+
+int roll_back_host(const Options& options, const Console& console) {
+  auto host = LiveHost::open(options.netns);
+  if (!host) return console.fail(host.error());
+  const auto back = take_back(*host, console);
+  if (!back) return console.fail(back.error());
+  const bool any = back->has_value();
+  if (any) {
+    for (const std::string& text : (*back)->left_alone) console.warn("left as it is: " + text);
+  }
+  if (console.json()) {
+    console.print(json_rolled_back(any, any ? (*back)->changes : 0,
+                                   any ? (*back)->left_alone : std::vector<std::string>{}));
+  } else {
+    console.print(any ? fmt::format("Took back {}: the host is as it was before.\n",
+                                    counted((*back)->changes))
+                      : "No change was waiting: nothing was taken back.\n");
+  }
+  return any ? exit_ok : exit_findings;
+}
+
 }  // namespace
 
 void add_apply(CLI::App& app, Options& options, Run& run) {
   CLI::App* verb = app.add_subcommand("apply", "Carry out the plan on the running kernel");
-  static bool runtime = false;
+  static ApplyOptions how;
   add_common(*verb, options);
   add_netns(*verb, options);
   add_policy(*verb, options);
-  verb->add_flag("--runtime", runtime, "Only the running kernel is meant: no reminder");
+  verb->add_flag("--runtime", how.runtime, "Only the running kernel is meant: no reminder");
+  verb->add_option("--confirm-within", how.confirm_within,
+                   "Take it back after this time unless retour confirm is said")
+      ->check(CLI::Range(1U, 86400U).description(""))
+      ->type_name("SECS");
+  verb->add_option("--gate", how.gate, "probe: whoever answered before must answer after")
+      ->check(CLI::IsMember({"probe", "none"}))
+      ->type_name("probe|none");
+  verb->add_option("--expect", how.expect, "Only if the host is the one retour plan saw")
+      ->type_name("FINGERPRINT");
   verb->callback(
-      [&] { run = [&](const Console& console) { return apply_host(options, runtime, console); }; });
+      [&] { run = [&](const Console& console) { return apply_host(options, how, console); }; });
+}
+
+void add_confirm(CLI::App& app, Options& options, Run& run) {
+  CLI::App* verb = app.add_subcommand("confirm", "Keep what apply --confirm-within changed");
+  add_common(*verb, options);
+  add_netns(*verb, options);
+  verb->callback(
+      [&] { run = [&](const Console& console) { return confirm_host(options, console); }; });
+}
+
+void add_rollback(CLI::App& app, Options& options, Run& run) {
+  CLI::App* verb = app.add_subcommand("rollback", "Take back now what waits to be confirmed");
+  add_common(*verb, options);
+  add_netns(*verb, options);
+  verb->callback(
+      [&] { run = [&](const Console& console) { return roll_back_host(options, console); }; });
 }
 
 void add_undo(CLI::App& app, Options& options, Run& run) {

@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 
+#include "app/change.h"
 #include "app/host.h"
 #include "app/verbs.h"
 #include "diagnose/diagnose.h"
@@ -38,6 +39,23 @@ Result<Reading> read_and_diagnose(const Options& options) {
   return Reading{std::move(*policy), std::move(*host), std::move(diagnosis)};
 }
 
+/// How long a change still waits for its word; and says so, or that one is under way or cut off.
+std::optional<std::chrono::seconds> tell_journal(const Options& options, const Console& console) {
+  const auto netns = options.netns.empty() ? Netns::current() : Netns::open(options.netns);
+  if (!options.snapshot.empty() || !netns) return std::nullopt;
+  const auto entry = journal_of(*netns)->load();
+  if (!entry) console.warn(entry.error().message());
+  if (!entry || !*entry) return std::nullopt;
+  if ((*entry)->phase == JournalEntry::Phase::applying) {
+    console.warn("a change is being made at this moment, or was cut off: retour rollback");
+    return std::nullopt;
+  }
+  const auto deadline = (*entry)->deadline;
+  console.say("A change waits: it is taken back " + when(deadline) +
+              " unless you say: retour confirm\n\n");
+  return std::chrono::ceil<std::chrono::seconds>(deadline - BootClock().since_boot());
+}
+
 /// Rules and routes show in the snapshot; sysctls that we changed are remembered beside it.
 void tell_sysctls(const Options& options, const Console& console) {
   auto host = LiveHost::open(options.netns);
@@ -59,8 +77,9 @@ int status(const Options& options, const Console& console) {
   if (!read) return console.fail(read.error());
   const bool here = options.snapshot.empty() && options.netns.empty();
   const auto managers = here ? std::optional(network_managers()) : std::nullopt;
+  const auto waits = tell_journal(options, console);
   console.print(console.json()
-                    ? json_status(read->host, read->diagnosis, managers)
+                    ? json_status(read->host, read->diagnosis, managers, waits)
                     : render_status(read->host, read->diagnosis, managers, console.style()));
   if (options.snapshot.empty()) tell_sysctls(options, console);
   return exit_ok;
@@ -103,6 +122,9 @@ int plan_host(const Options& options, const Console& console) {
     console.print(json_report(read->host, cure));
   } else {
     console.print(render(read->host, cure, console.style()));
+    if (cure.pending() && !cure.refused) {
+      console.say("Of this host and no other: retour apply --expect " + cure.fingerprint + "\n");
+    }
     if (!cure.pending() && !read->diagnosis.healthy()) {
       console.say("The findings that remain are not for routing to mend: retour diagnose\n");
     }

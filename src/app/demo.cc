@@ -103,7 +103,7 @@ class Demo {
       auto host = LiveHost::open(lab_host->netns);
       if (!host) return fail(std::move(host.error()));
       command(fmt::format("retour apply --netns {}", lab_host->netns));
-      const auto done = cure(*host, Policy{});
+      const auto done = cure(*host, Policy{}, {}, console_);
       if (!done) return fail(done.error());
       if (!done->warning.empty()) console_.warn(done->warning);
       if (lab_host == &lab_.b) {
@@ -133,7 +133,7 @@ class Demo {
       auto host = LiveHost::open(lab_host->netns);
       if (!host) return fail(std::move(host.error()));
       command(fmt::format("retour undo --netns {}", lab_host->netns));
-      const auto undone = take_away(*host);
+      const auto undone = take_away(*host, console_);
       if (!undone) return fail(undone.error());
     }
     const auto again = matrix();

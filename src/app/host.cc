@@ -11,6 +11,7 @@
 
 #include "diagnose/diagnose.h"
 #include "os/prober_raw.h"
+#include "text/journal_json.h"
 #include "text/snapshot_json.h"
 
 namespace retour {
@@ -25,20 +26,34 @@ constexpr std::size_t largest_input = 256U << 20U;
 Result<LiveHost> LiveHost::open(const std::string& netns) {
   auto where = netns.empty() ? Netns::current() : Netns::open(netns);
   if (!where) return fail(std::move(where.error()));
+  return open(std::move(*where), netns);
+}
+
+Result<LiveHost> LiveHost::open(Netns where, const std::string& name) {
   const TableNamesPlace place =
-      table_names_place(*where, netns.empty() ? std::nullopt : std::optional(netns));
+      table_names_place(where, name.empty() ? std::nullopt : std::optional(name));
   std::optional<InsideNetns> inside;
-  if (!netns.empty()) {
-    auto entered = InsideNetns::enter(*where);
+  if (!name.empty()) {
+    auto entered = InsideNetns::enter(where);
     if (!entered) return fail(std::move(entered.error()));
     inside.emplace(std::move(*entered));
   }
   auto kernel = NetlinkKernel::open(place.directory);
   if (!kernel) return fail(std::move(kernel.error()));
-  auto memory =
-      std::make_unique<MemoryFile>(MemoryFile::default_base(), MemoryFile::key_of(*where));
-  return LiveHost{netns, std::move(*where), std::move(*kernel), std::move(memory),
+  auto memory = std::make_unique<MemoryFile>(MemoryFile::default_base(), MemoryFile::key_of(where));
+  auto journal = journal_of(where);
+  return LiveHost{name,
+                  std::move(where),
+                  std::move(*kernel),
+                  std::move(memory),
+                  std::move(journal),
                   std::make_unique<TableNamesFile>(place)};
+}
+
+std::unique_ptr<JournalFile> journal_of(const Netns& netns) {
+  return std::make_unique<JournalFile>(
+      MemoryFile::default_base(), MemoryFile::key_of(netns),
+      JournalFormat{[](const JournalEntry& entry) { return to_json(entry); }, journal_from_json});
 }
 
 Result<HostLock> LiveHost::lock() const {

@@ -9,7 +9,10 @@
 
 #include "app/options.h"
 #include "diagnose/finding.h"
+#include "engine/recover.h"
+#include "os/boot_clock.h"
 #include "os/host_lock.h"
+#include "os/journal_file.h"
 #include "os/kernel_netlink.h"
 #include "os/memory_file.h"
 #include "os/netns.h"
@@ -23,9 +26,13 @@ struct LiveHost {
   Netns netns;
   std::unique_ptr<NetlinkKernel> kernel;
   std::unique_ptr<MemoryFile> memory;
+  std::unique_ptr<JournalFile> journal;
   std::unique_ptr<TableNamesFile> table_names;
 
   [[nodiscard]] static Result<LiveHost> open(const std::string& netns);
+  /// The same of a namespace that is held open already; `name` as it was opened by.
+  [[nodiscard]] static Result<LiveHost> open(Netns where, const std::string& name);
+  [[nodiscard]] Ports ports() const { return {*kernel, *memory, *journal, *table_names}; }
   /// Held while the host is being changed.
   [[nodiscard]] Result<HostLock> lock() const;
   /// Consistent, and named after the namespace where it has a name.
@@ -34,6 +41,9 @@ struct LiveHost {
   /// Not measured where CAP_NET_RAW is missing.
   [[nodiscard]] Result<Snapshot> snapshot_with_segments(SegmentsFrom from);
 };
+
+/// The journal of a namespace, without opening anything there.
+[[nodiscard]] std::unique_ptr<JournalFile> journal_of(const Netns& netns);
 
 /// For verbs that only read: --snapshot FILE ("-" = stdin) or the live host.
 [[nodiscard]] Result<Snapshot> read_host(const Options& options, const Policy& policy);

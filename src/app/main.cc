@@ -55,6 +55,8 @@ int main(int argc, char** argv) {
   add_explain(app, options, run);
   add_plan(app, options, run);
   add_apply(app, options, run);
+  add_confirm(app, options, run);
+  add_rollback(app, options, run);
   add_undo(app, options, run);
   add_verify(app, options, run);
   add_snapshot(app, options, run);

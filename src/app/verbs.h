@@ -22,6 +22,8 @@ void add_diagnose(CLI::App& app, Options& options, Run& run);
 void add_explain(CLI::App& app, Options& options, Run& run);
 void add_plan(CLI::App& app, Options& options, Run& run);
 void add_apply(CLI::App& app, Options& options, Run& run);
+void add_confirm(CLI::App& app, Options& options, Run& run);
+void add_rollback(CLI::App& app, Options& options, Run& run);
 void add_undo(CLI::App& app, Options& options, Run& run);
 void add_verify(CLI::App& app, Options& options, Run& run);
 void add_snapshot(CLI::App& app, Options& options, Run& run);

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "diagnose/diagnose.h"
+#include "plan/fingerprint.h"
 
 namespace retour {
 
@@ -21,18 +22,6 @@ std::size_t phase(const Change& change) {
 }
 
 bool gone_already(const Error& error) { return error.errnum == ENOENT || error.errnum == ESRCH; }
-
-/// Takes back `done`, last first; what the kernel refuses is told.
-std::string take_back(Kernel& kernel, const std::vector<Change>& done) {
-  if (done.empty()) return "nothing was changed";
-  const auto outcomes = kernel.apply(inverses(done));
-  std::string stuck;
-  for (const auto& error : outcomes) {
-    if (error && !gone_already(*error)) stuck += (stuck.empty() ? "" : "; ") + error->message();
-  }
-  if (stuck.empty()) return "everything done before it was taken back";
-  return "COULD NOT BE TAKEN BACK: " + stuck;
-}
 
 Error with_outcome(Error error, const std::string& outcome) {
   error.hint = error.hint.empty() ? outcome : error.hint + "; " + outcome;
@@ -71,68 +60,141 @@ std::vector<ConfRecord> with_originals(std::vector<ConfRecord> records, const Pl
   return records;
 }
 
-}  // namespace
-
-Result<Applied> carry_out(const Plan& plan, const Policy& policy, Kernel& kernel, Memory& memory) {
-  auto remembered_before = memory.load();
-  if (!remembered_before) return fail(std::move(remembered_before.error()));
-  const auto records = with_originals(*remembered_before, plan);
-  const bool sysctls = records != *remembered_before;
-  if (sysctls) {
-    if (auto stored = memory.store(records); !stored) return fail(std::move(stored.error()));
+/// From the journal's first word to its last.
+class Transaction {
+ public:
+  Transaction(const Ports& ports, const Terms& terms) : ports_(ports), terms_(terms) {
+    entry_.id = terms.id;
   }
-  std::vector<Change> done;
-  const auto give_up = [&](Error error) {
-    const std::string outcome = take_back(kernel, done);
-    if (sysctls) {
-      if (auto stored = memory.store(*remembered_before); !stored) {
-        return fail(with_outcome(std::move(error), outcome + "; " + stored.error().message()));
+
+  /// Nothing is changed before this returns.
+  [[nodiscard]] Result<void> begin(std::vector<Change> changes, std::vector<ConfRecord> records) {
+    entry_.changes = std::move(changes);
+    entry_.records_before = std::move(records);
+    if (auto names = ports_.names.load()) entry_.tables_before = std::move(*names);
+    auto stored = ports_.journal.store(entry_);
+    if (!stored) {
+      static_cast<void>(ports_.journal.clear());  // it may be there all the same
+      return fail(with_outcome(std::move(stored.error()), "nothing was changed"));
+    }
+    return {};
+  }
+
+  /// Phase by phase. `fine` says which refusals do not matter.
+  [[nodiscard]] Result<std::size_t> make(bool (*fine)(const Error&)) {
+    const std::vector<Change>& changes = entry_.changes;
+    for (auto first = changes.begin(); first != changes.end();) {
+      const auto last = std::find_if(
+          first, changes.end(), [&](const Change& each) { return phase(each) != phase(*first); });
+      for (auto& outcome : ports_.kernel.apply(std::span(first, last))) {
+        if (outcome && !fine(*outcome)) return fail(std::move(*outcome));
       }
+      first = last;
+    }
+    return changes.size();
+  }
+
+  /// By what the host is now: an answer that got lost may have been a yes.
+  [[nodiscard]] tl::unexpected<Error> give_up(Error error) const {
+    const auto rolled_back = roll_back(entry_, ports_);
+    std::string outcome = "everything done before it was taken back";
+    if (!rolled_back) {
+      outcome = "COULD NOT BE TAKEN BACK: " + rolled_back.error().message() +
+                "; retour rollback tries again";
+    } else if (rolled_back->changes == 0) {
+      outcome = "nothing was changed";
+    } else {
+      for (const std::string& text : rolled_back->left_alone) outcome += "; left: " + text;
     }
     return fail(with_outcome(std::move(error), outcome));
-  };
-
-  for (auto first = plan.changes.begin(); first != plan.changes.end();) {
-    const auto last = std::find_if(first, plan.changes.end(), [&](const Change& change) {
-      return phase(change) != phase(*first);
-    });
-    const auto outcomes = kernel.apply(std::span(first, last));
-    std::optional<Error> failure;
-    for (std::size_t i = 0; i < outcomes.size(); ++i) {
-      if (!outcomes[i]) {
-        done.push_back(*(first + static_cast<std::ptrdiff_t>(i)));
-        continue;
-      }
-      // An answer that got lost may have been a yes: taken back as well.
-      if (outcomes[i]->errnum == ENOBUFS) done.push_back(*(first + static_cast<std::ptrdiff_t>(i)));
-      if (!failure) failure = outcomes[i];
-    }
-    if (failure) return give_up(std::move(*failure));
-    first = last;
   }
 
-  auto after = kernel.snapshot();
-  if (!after) return give_up(std::move(after.error()));
-  // What the wire measured does not change with routes.
-  after->segments = plan.rehearsed.segments;
-  const Diagnosis now = diagnose(*after, policy);
-  const auto sick = std::ranges::find_if(now.findings, [](const Finding& finding) {
+  /// The point of no return, or the wait for the word that makes it one.
+  [[nodiscard]] Result<std::optional<std::chrono::nanoseconds>> commit() {
+    if (!terms_.confirm_within) {
+      if (auto cleared = ports_.journal.clear(); !cleared) return fail(std::move(cleared.error()));
+      return std::nullopt;
+    }
+    entry_.phase = JournalEntry::Phase::awaiting;
+    entry_.deadline = terms_.clock->since_boot() + *terms_.confirm_within;
+    if (auto stored = ports_.journal.store(entry_); !stored) return fail(std::move(stored.error()));
+    return entry_.deadline;
+  }
+
+ private:
+  const Ports& ports_;
+  const Terms& terms_;
+  JournalEntry entry_;
+};
+
+/// The plan's verdict on the host as it is now.
+Result<void> verified(const Snapshot& now, const Policy& policy) {
+  const Diagnosis found = diagnose(now, policy);
+  const auto sick = std::ranges::find_if(found.findings, [](const Finding& finding) {
     return finding.severity == Severity::error && finding.curable;
   });
-  if (!plan.changes.empty() && sick != now.findings.end()) {
-    return give_up({ErrorKind::changed, 0, "verify the host after the change", sick->message,
-                    "the host changed meanwhile; run retour diagnose"});
-  }
-  return Applied{done.size(), std::move(*after)};
+  if (sick == found.findings.end()) return {};
+  return fail({ErrorKind::changed, 0, "verify the host after the change", sick->message,
+               "the host changed meanwhile; run retour diagnose"});
 }
 
-Result<Undone> undo(Kernel& kernel, Memory& memory) {
-  auto now = kernel.snapshot();
+bool never(const Error& /*error*/) { return false; }
+
+}  // namespace
+
+Result<void> still_as_planned(const Plan& plan, Kernel& kernel) {
+  const auto now = read_patiently(kernel);
+  if (!now) return fail(now.error());
+  if (fingerprint(*now) == plan.fingerprint) return {};
+  return fail({ErrorKind::changed, 0, "apply", "the host changed since the plan",
+               "nothing was changed; retour plan shows what it would be now"});
+}
+
+Result<Applied> carry_out(const Plan& plan, const Policy& policy, const Ports& ports,
+                          const Terms& terms) {
+  if (plan.changes.empty()) {
+    auto now = read_patiently(ports.kernel);
+    if (!now) return fail(std::move(now.error()));
+    return Applied{0, std::move(*now), std::nullopt, std::nullopt};
+  }
+  auto records = ports.memory.load();
+  if (!records) return fail(std::move(records.error()));
+  Transaction transaction(ports, terms);
+  if (auto begun = transaction.begin(plan.changes, *records); !begun) {
+    return fail(std::move(begun.error()));
+  }
+  if (const auto originals = with_originals(*records, plan); originals != *records) {
+    if (auto stored = ports.memory.store(originals); !stored) {
+      return transaction.give_up(std::move(stored.error()));
+    }
+  }
+  auto made = transaction.make(never);
+  if (!made) return transaction.give_up(std::move(made.error()));
+  auto after = read_patiently(ports.kernel);
+  if (!after) return transaction.give_up(std::move(after.error()));
+  // What the wire measured does not change with routes.
+  after->segments = plan.rehearsed.segments;
+  if (auto fine = verified(*after, policy); !fine) {
+    return transaction.give_up(std::move(fine.error()));
+  }
+  if (terms.gate) {
+    if (auto passed = terms.gate(); !passed) return transaction.give_up(std::move(passed.error()));
+  }
+  const auto named = ports.names.write(plan.tables);
+  auto committed = transaction.commit();
+  if (!committed) return transaction.give_up(std::move(committed.error()));
+  return Applied{*made, std::move(*after), *committed,
+                 named ? std::nullopt : std::optional(named.error())};
+}
+
+Result<Undone> undo(const Ports& ports, const Terms& terms) {
+  auto now = read_patiently(ports.kernel);
   if (!now) return fail(std::move(now.error()));
-  auto records = memory.load();
+  auto records = ports.memory.load();
   if (!records) return fail(std::move(records.error()));
   Undone undone;
-  std::vector<Change> sysctls;
+  // Sysctls first: while the rules still stand, an ARP gate that opens again loses nothing.
+  std::vector<Change> changes;
   std::vector<ConfRecord> kept;  // what could not be restored stays remembered
   for (const ConfRecord& record : *records) {
     const Link* link = link_of(record, *now);
@@ -142,7 +204,7 @@ Result<Undone> undo(Kernel& kernel, Memory& memory) {
                                               info(record.conf).name, record.link_name));
       kept.push_back(record);
     } else if (value == record.ours) {
-      sysctls.push_back(
+      changes.push_back(
           {SetConf{link->index, link->name, record.conf, record.ours, record.original},
            "as it was before retour"});
     } else if (value != record.original) {
@@ -151,21 +213,33 @@ Result<Undone> undo(Kernel& kernel, Memory& memory) {
                       info(record.conf).name, link->name, value.value_or(-1), record.ours));
     }
   }
-  // Sysctls first: while the rules still stand, an ARP gate that opens again loses nothing.
-  std::vector<Change> objects = removal(*now);
-  for (const auto* phase : {&sysctls, &objects}) {
-    const auto outcomes = kernel.apply(*phase);
-    for (const auto& outcome : outcomes) {
-      if (!outcome || gone_already(*outcome)) continue;
-      return fail(with_outcome(*outcome, phase == &sysctls
-                                             ? "rules and routes were left as they are; mend this "
-                                               "and undo again"
-                                             : "what could be removed is gone; undo again"));
-    }
-  }
-  if (auto stored = memory.store(kept); !stored) return fail(std::move(stored.error()));
-  undone.changes = sysctls.size() + objects.size();
+  for (Change& change : removal(*now)) changes.push_back(std::move(change));
+  undone.changes = changes.size();
   undone.complete = kept.empty();
+  const auto forget_names = [&] {
+    if (auto named = ports.names.write({}); !named) {
+      undone.left_alone.push_back(named.error().message());
+    }
+  };
+  if (changes.empty()) {
+    forget_names();
+    if (auto stored = ports.memory.store(kept); !stored) return fail(std::move(stored.error()));
+    return undone;
+  }
+  Transaction transaction(ports, terms);
+  if (auto begun = transaction.begin(std::move(changes), *records); !begun) {
+    return fail(std::move(begun.error()));
+  }
+  if (auto made = transaction.make(gone_already); !made) {
+    return transaction.give_up(std::move(made.error()));
+  }
+  if (auto stored = ports.memory.store(kept); !stored) {
+    return transaction.give_up(std::move(stored.error()));
+  }
+  forget_names();
+  if (auto committed = transaction.commit(); !committed) {
+    return transaction.give_up(std::move(committed.error()));
+  }
   return undone;
 }
 

@@ -94,6 +94,7 @@ Result<void> write_durably(const std::string& path, std::string_view content, mo
 }
 
 Result<void> remove_durably(const std::string& path) {
+  unlink((path + ".new").c_str());
   if (unlink(path.c_str()) != 0) {
     if (errno == ENOENT || errno == ENOTDIR) return {};
     return fail(file_error(fmt::format("remove {}", path), errno));
@@ -107,6 +108,18 @@ Result<bool> make_directory(const std::string& path, mode_t mode) {
   const int errnum = errno;
   if (errnum == EEXIST && stat(path.c_str(), &found) == 0 && S_ISDIR(found.st_mode)) return false;
   return fail(file_error(fmt::format("make directory {}", path), errnum));
+}
+
+Result<void> make_directories(const std::string& parent, const std::string& path, mode_t mode) {
+  Result<void> outcome;
+  for (int i = 0; i < 100; ++i) {
+    if (auto made = make_directory(parent, mode); !made) return fail(made.error());
+    const auto made = make_directory(path, mode);
+    if (made) return {};
+    outcome = fail(made.error());
+    if (made.error().errnum != ENOENT) break;
+  }
+  return outcome;
 }
 
 }  // namespace retour

@@ -20,11 +20,15 @@ namespace retour {
 [[nodiscard]] Result<void> write_durably(const std::string& path, std::string_view content,
                                          mode_t mode);
 
-/// Durable too; a missing file is fine.
+/// Durable too, with what a write that was cut off left; a missing file is fine.
 [[nodiscard]] Result<void> remove_durably(const std::string& path);
 
 /// True when it had to be made. Its parent must be there.
 [[nodiscard]] Result<bool> make_directory(const std::string& path, mode_t mode);
+
+/// `parent`, then `path` in it; another process may be removing the parent, empty, meanwhile.
+[[nodiscard]] Result<void> make_directories(const std::string& parent, const std::string& path,
+                                            mode_t mode);
 
 [[nodiscard]] Error file_error(std::string doing, int errnum);
 

@@ -164,9 +164,7 @@ Result<void> MemoryFile::store(std::span<const ConfRecord> records) {
                     {"ours", record.ours}});
   }
   const json document{{"schema", std::string(schema)}, {"records", std::move(list)}};
-  for (const std::string& directory : {base_, directory_}) {
-    if (auto made = make_directory(directory, 0700); !made) return fail(made.error());
-  }
+  if (auto made = make_directories(base_, directory_, 0700); !made) return made;
   return write_durably(path_, document.dump(2) + "\n", 0600);
 }
 

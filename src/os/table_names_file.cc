@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <cctype>
 #include <cerrno>
+#include <charconv>
+#include <sstream>
 #include <string_view>
 
 #include "os/durable_file.h"
@@ -74,14 +76,33 @@ TableNamesFile::TableNamesFile(TableNamesPlace place)
       directory_(root_ + "/rt_tables.d"),
       path_(fmt::format("{}/{}.conf", directory_, place.stem)) {}
 
-Result<void> TableNamesFile::write(std::span<const PlannedTable> tables) {
-  const auto present = read_file(path_);
-  if (!present) return fail(present.error());
-  if (*present && !(*present)->starts_with(header)) {
+Result<std::optional<std::string>> TableNamesFile::read() const {
+  auto present = read_file(path_);
+  if (present && *present && !(*present)->starts_with(header)) {
     return fail({ErrorKind::contradiction, EEXIST, fmt::format("write {}", path_),
                  "the file is there and not of retour's making",
                  "move it away if names for the tables are wanted"});
   }
+  return present;
+}
+
+Result<std::vector<PlannedTable>> TableNamesFile::load() {
+  const auto present = read();
+  if (!present) return fail(present.error());
+  std::vector<PlannedTable> tables;
+  std::istringstream lines(present->value_or(""));
+  for (std::string line; std::getline(lines, line);) {
+    std::uint32_t number = 0;
+    const auto [end, error] = std::from_chars(line.data(), line.data() + line.size(), number);
+    if (error != std::errc{} || *end != ' ') continue;  // a comment
+    tables.push_back({TableId{number}, std::string(end + 1), {}});
+  }
+  return tables;
+}
+
+Result<void> TableNamesFile::write(std::span<const PlannedTable> tables) {
+  const auto present = read();
+  if (!present) return fail(present.error());
   if (tables.empty()) return remove(*present);
   for (const PlannedTable& table : tables) {
     if (safe(table.name)) continue;

@@ -27,11 +27,14 @@ class TableNamesFile final : public TableNames {
  public:
   explicit TableNamesFile(TableNamesPlace place);
 
+  [[nodiscard]] Result<std::vector<PlannedTable>> load() override;
   /// Writes only what differs. A file at our path that is not ours is an error and stays; only
   /// directories made here are removed again, and only when empty.
   [[nodiscard]] Result<void> write(std::span<const PlannedTable> tables) override;
 
  private:
+  /// The file's text; one that is not ours is an error.
+  [[nodiscard]] Result<std::optional<std::string>> read() const;
   [[nodiscard]] Result<void> remove(const std::optional<std::string>& present);
 
   std::string root_;

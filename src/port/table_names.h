@@ -5,6 +5,7 @@
 #pragma once
 
 #include <span>
+#include <vector>
 
 #include "base/result.h"
 #include "plan/plan.h"
@@ -18,6 +19,8 @@ class TableNames {
   TableNames& operator=(const TableNames&) = delete;
   virtual ~TableNames() = default;
 
+  /// The names in our file, without their links; empty when there is none.
+  [[nodiscard]] virtual Result<std::vector<PlannedTable>> load() = 0;
   /// Replaces our file with these names; empty removes the file and any directory made for it.
   [[nodiscard]] virtual Result<void> write(std::span<const PlannedTable> tables) = 0;
 };

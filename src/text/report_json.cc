@@ -140,11 +140,13 @@ Json subnets_json(const Snapshot& host, const std::vector<SharedSubnet>& subnets
   return list;
 }
 
-Json notes_json(const Snapshot& host) {
+Json texts_json(const std::vector<std::string>& texts) {
   Json list = Json::array();
-  for (const std::string& note : host.notes) list.push_back(printable(note));
+  for (const std::string& text : texts) list.push_back(printable(text));
   return list;
 }
+
+Json notes_json(const Snapshot& host) { return texts_json(host.notes); }
 
 struct ChangeJson {
   const Snapshot& host;
@@ -298,6 +300,7 @@ std::string json_report(const Snapshot& host, const Plan& plan) {
                    {"changed", std::move(changed)},
                    {"unexpected", std::move(unexpected)}}},
                  {"proof", std::move(trips)},
+                 {"fingerprint", plan.fingerprint},
                  {"refused", plan.refused ? Json(printable(*plan.refused)) : Json(nullptr)}});
 }
 
@@ -340,7 +343,8 @@ std::string json_report(const Snapshot& host, const Verification& verification,
 }
 
 std::string json_status(const Snapshot& host, const Diagnosis& diagnosis,
-                        const std::optional<std::vector<std::string>>& managers) {
+                        const std::optional<std::vector<std::string>>& managers,
+                        std::optional<std::chrono::seconds> confirm_within) {
   Json links = Json::array();
   for (const Link& link : host.links) {
     Json addresses = Json::array();
@@ -376,25 +380,38 @@ std::string json_status(const Snapshot& host, const Diagnosis& diagnosis,
                  {"shared_subnets", subnets_json(host, diagnosis.subnets)},
                  {"owned", {{"rules", std::move(rules)}, {"routes", std::move(routes)}}},
                  {"managers", managers ? Json(*managers) : Json(nullptr)},
+                 {"confirm_within_s", confirm_within ? Json(confirm_within->count()) : Json()},
                  {"notes", notes_json(host)}});
 }
 
-std::string json_applied(const Snapshot& host, std::size_t changes, const Diagnosis& after) {
+std::string json_applied(const Snapshot& host, std::size_t changes, const Diagnosis& after,
+                         std::optional<std::chrono::seconds> confirm_within) {
   return finish({{"schema", "retour.apply/1"},
                  {"host", printable(host.host)},
                  {"changes", changes},
+                 {"confirm_within_s", confirm_within ? Json(confirm_within->count()) : Json()},
                  {"healthy", after.healthy()},
                  {"findings", findings_json(host, after)}});
 }
 
+std::string json_confirmed(bool waited) {
+  return finish({{"schema", "retour.confirm/1"}, {"confirmed", waited}});
+}
+
+std::string json_rolled_back(bool waited, std::size_t changes,
+                             const std::vector<std::string>& left_alone) {
+  return finish({{"schema", "retour.rollback/1"},
+                 {"rolled_back", waited},
+                 {"changes", changes},
+                 {"left_alone", texts_json(left_alone)}});
+}
+
 std::string json_undone(const Snapshot& host, std::size_t changes,
                         const std::vector<std::string>& left_alone) {
-  Json left = Json::array();
-  for (const std::string& text : left_alone) left.push_back(printable(text));
   return finish({{"schema", "retour.undo/1"},
                  {"host", printable(host.host)},
                  {"changes", changes},
-                 {"left_alone", std::move(left)}});
+                 {"left_alone", texts_json(left_alone)}});
 }
 
 }  // namespace retour

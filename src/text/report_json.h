@@ -4,6 +4,7 @@
 // ending in a newline.
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -25,11 +26,17 @@ namespace retour {
 /// `there` names the links of an observed far end, nullptr when there is none.
 [[nodiscard]] std::string json_report(const Snapshot& host, const Verification& verification,
                                       const Snapshot* there);
-/// `managers` absent: nobody looked.
+/// `managers` absent: nobody looked. `confirm_within` absent: no change waits to be confirmed.
 [[nodiscard]] std::string json_status(const Snapshot& host, const Diagnosis& diagnosis,
-                                      const std::optional<std::vector<std::string>>& managers);
+                                      const std::optional<std::vector<std::string>>& managers,
+                                      std::optional<std::chrono::seconds> confirm_within);
+/// `confirm_within` absent: it stays without a word.
 [[nodiscard]] std::string json_applied(const Snapshot& host, std::size_t changes,
-                                       const Diagnosis& after);
+                                       const Diagnosis& after,
+                                       std::optional<std::chrono::seconds> confirm_within);
+[[nodiscard]] std::string json_confirmed(bool waited);
+[[nodiscard]] std::string json_rolled_back(bool waited, std::size_t changes,
+                                           const std::vector<std::string>& left_alone);
 [[nodiscard]] std::string json_undone(const Snapshot& host, std::size_t changes,
                                       const std::vector<std::string>& left_alone);
 

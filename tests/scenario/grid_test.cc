@@ -30,6 +30,17 @@ struct Gates {
   int rp, ai, af, aa;
 };
 
+/// The cure and its proof are on trial here, not what a kill leaves.
+struct NoJournal final : Journal {
+  Result<std::optional<JournalEntry>> load() override { return std::nullopt; }
+  Result<void> store(const JournalEntry&) override { return {}; }
+  Result<void> clear() override { return {}; }
+};
+struct NoNames final : TableNames {
+  Result<std::vector<PlannedTable>> load() override { return std::vector<PlannedTable>{}; }
+  Result<void> write(std::span<const PlannedTable>) override { return {}; }
+};
+
 class Grid : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -145,6 +156,9 @@ TEST_F(Grid, WithTheArticlesRules) {
 TEST_F(Grid, CuredByRetourIsSameDoorAndUndoneIsAsBefore) {
   const std::string folder = ::testing::TempDir() + lab_name("memory");
   MemoryFile memory(folder, "grid");
+  NoJournal journal;
+  NoNames names;
+  const Ports ports{*kernel_, memory, journal, names};
   every_gate([&](const Gates& gates, const std::string& where) {
     SCOPED_TRACE(where);
     const std::string before = whole_state((*lab_)->b.netns);
@@ -155,14 +169,14 @@ TEST_F(Grid, CuredByRetourIsSameDoorAndUndoneIsAsBefore) {
     ASSERT_TRUE(todo.pending());
     {
       const auto inside = InsideNetns::enter(*netns_);
-      const auto applied = carry_out(todo, policy_, *kernel_, memory);
+      const auto applied = carry_out(todo, policy_, ports, {});
       ASSERT_TRUE(applied) << applied.error().message();
     }
     EXPECT_TRUE(diagnose(*kernel_->snapshot(), policy_).healthy());
     EXPECT_EQ(compare(where), 8);
     {
       const auto inside = InsideNetns::enter(*netns_);
-      const auto undone = undo(*kernel_, memory);
+      const auto undone = undo(ports, {});
       ASSERT_TRUE(undone) << undone.error().message();
       EXPECT_TRUE(undone->left_alone.empty());
     }
