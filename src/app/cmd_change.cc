@@ -42,7 +42,8 @@ int apply_host(const Options& options, const ApplyOptions& how, const Console& c
   if (!done->warning.empty()) console.warn(done->warning);
   const Diagnosis& after = done->plan.after;
   if (console.json()) {
-    console.print(json_applied(done->plan.rehearsed, done->changes, after, done->confirm_within));
+    console.print(json_applied(done->plan.rehearsed, done->changes, after, done->confirm_within,
+                               done->probed));
     return exit_ok;
   }
   if (done->changes == 0) {

@@ -385,11 +385,13 @@ std::string json_status(const Snapshot& host, const Diagnosis& diagnosis,
 }
 
 std::string json_applied(const Snapshot& host, std::size_t changes, const Diagnosis& after,
-                         std::optional<std::chrono::seconds> confirm_within) {
+                         std::optional<std::chrono::seconds> confirm_within,
+                         const std::string& probed) {
   return finish({{"schema", "retour.apply/1"},
                  {"host", printable(host.host)},
                  {"changes", changes},
                  {"confirm_within_s", confirm_within ? Json(confirm_within->count()) : Json()},
+                 {"probed", probed.empty() ? Json() : Json(probed)},
                  {"healthy", after.healthy()},
                  {"findings", findings_json(host, after)}});
 }

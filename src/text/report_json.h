@@ -30,10 +30,11 @@ namespace retour {
 [[nodiscard]] std::string json_status(const Snapshot& host, const Diagnosis& diagnosis,
                                       const std::optional<std::vector<std::string>>& managers,
                                       std::optional<std::chrono::seconds> confirm_within);
-/// `confirm_within` absent: it stays without a word.
+/// `confirm_within` absent: it stays without a word. `probed` empty: no gate looked.
 [[nodiscard]] std::string json_applied(const Snapshot& host, std::size_t changes,
                                        const Diagnosis& after,
-                                       std::optional<std::chrono::seconds> confirm_within);
+                                       std::optional<std::chrono::seconds> confirm_within,
+                                       const std::string& probed);
 [[nodiscard]] std::string json_confirmed(bool waited);
 [[nodiscard]] std::string json_rolled_back(bool waited, std::size_t changes,
                                            const std::vector<std::string>& left_alone);

@@ -9,9 +9,11 @@
 
 #include "kernel_host.h"
 #include "os/durable_file.h"
+#include "os/journal_file.h"
 #include "os/memory_file.h"
 #include "os/table_names_file.h"
 #include "os/table_names_file_reader.h"
+#include "text/journal_json.h"
 
 namespace retour::kernel_test {
 namespace {
@@ -124,6 +126,66 @@ TEST(MemoryFile, CorruptIsNeverNothing) {
   }
 }
 
+JournalFile journal_in(const std::string& base) {
+  return {base, "1", {[](const JournalEntry& entry) { return to_json(entry); }, journal_from_json}};
+}
+
+TEST(JournalFile, KeepsOneEntryUntilItIsCleared) {
+  const TemporaryDirectory root;
+  const std::string base = root / "retour";
+  JournalFile journal = journal_in(base);
+  EXPECT_FALSE(journal.load()->has_value());
+  JournalEntry entry;
+  entry.id = 7;
+  ASSERT_TRUE(journal.store(entry));
+  entry.phase = JournalEntry::Phase::awaiting;
+  ASSERT_TRUE(journal.store(entry));
+  const auto found = journal_in(base).load();
+  ASSERT_TRUE(found && *found);
+  EXPECT_EQ((*found)->id, 7U);
+  EXPECT_EQ((*found)->phase, JournalEntry::Phase::awaiting);
+  spill(base + "/1/journal.json.new", "cut o");
+  ASSERT_TRUE(journal.clear());
+  EXPECT_FALSE(fs::exists(base));
+  EXPECT_FALSE(journal.load()->has_value());
+  EXPECT_TRUE(journal.clear());
+}
+
+TEST(JournalFile, SharesItsDirectoryWithTheMemory) {
+  const TemporaryDirectory root;
+  const std::string base = root / "retour";
+  MemoryFile memory(base, "1");
+  JournalFile journal = journal_in(base);
+  ASSERT_TRUE(memory.store(some) && journal.store({}));
+  ASSERT_TRUE(memory.store({}));
+  EXPECT_TRUE(journal.load()->has_value());
+  ASSERT_TRUE(memory.store(some) && journal.clear());
+  EXPECT_EQ(*memory.load(), some);
+}
+
+TEST(JournalFile, OfAnotherBootItIsNothingAndCorruptItIsAnError) {
+  const TemporaryDirectory root;
+  const std::string base = root / "retour";
+  JournalFile journal = journal_in(base);
+  ASSERT_TRUE(journal.store({}));
+  const std::string path = base + "/1/journal.json";
+  const std::string good = slurp(path);
+  const auto end_of_boot = good.find('\n') + 1;
+  spill(path, "// boot 00000000-0000-0000-0000-000000000000\n" + good.substr(end_of_boot));
+  const auto other = journal.load();
+  ASSERT_TRUE(other);
+  EXPECT_FALSE(other->has_value());
+  for (const std::string& text :
+       {std::string(), std::string("x"), good.substr(0, 20), good.substr(0, end_of_boot),
+        good.substr(0, good.size() / 2), good.substr(end_of_boot)}) {
+    spill(path, text);
+    const auto loaded = journal.load();
+    ASSERT_FALSE(loaded) << text;
+    EXPECT_NE(loaded.error().message().find(path), std::string::npos);
+    EXPECT_NE(loaded.error().hint.find("protocol 213"), std::string::npos);
+  }
+}
+
 TEST(MemoryFile, ReadOnlyPlaceIsAnError) {
   // Root writes to a directory without write permission; a read-only mount stops root too.
   const TemporaryDirectory root;
@@ -167,6 +229,9 @@ TEST(TableNamesFile, MakesAndRemovesExactlyWhatItMade) {
   ASSERT_TRUE(fresh.write(tables).has_value());
   stat(path.c_str(), &after);
   EXPECT_EQ(before.st_ino, after.st_ino);  // the same content is not written again
+  ASSERT_EQ(fresh.load()->size(), 2U);
+  EXPECT_EQ(fresh.load()->back().id, TableId{70000});
+  EXPECT_EQ(fresh.load()->back().name, "rt-enp2s0");
   ASSERT_TRUE(fresh.write(std::span(tables).first(1)).has_value());
   EXPECT_NE(slurp(path).find("# created: . rt_tables.d"), std::string::npos);
   ASSERT_TRUE(fresh.write({}).has_value());

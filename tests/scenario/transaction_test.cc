@@ -327,6 +327,29 @@ TEST_F(TransactionOnAHost, AStormOfForeignChangesEndsBeforeOrAfter) {
   }
 }
 
+TEST_F(TransactionOnAHost, TheProbeGateKeepsNoChangeThatSilencesAnyone) {
+  const LabHost& a = (*lab_)->a;
+  const LabHost& b = (*lab_)->b;
+  const std::string gated = "apply --gate probe --peer " + a.addresses[0].str();
+  // B's second NIC reaches nobody: its address is answered for by the first, until that is cured.
+  const std::string net = "ip -n " + (*lab_)->options.name + "-net link set ";
+  for (const char* port : {"a1", "a2", "b2"}) {
+    ASSERT_EQ(kernel_test::run(net + port + " type bridge_slave isolated on").exit, 0);
+  }
+  const Ran refused = on_b(gated);
+  EXPECT_EQ(refused.exit, 3) << refused.out;
+  EXPECT_NE(refused.err.find(b.addresses[1].str()), std::string::npos) << refused.err;
+  EXPECT_NE(refused.err.find("taken back"), std::string::npos) << refused.err;
+  expect_state(before_);
+  EXPECT_FALSE(journalled());
+
+  ASSERT_EQ(kernel_test::run(net + "b2 type bridge_slave isolated off").exit, 0);
+  const Ran passed = on_b(gated + " --json");
+  EXPECT_EQ(passed.exit, 0) << passed.err;
+  EXPECT_EQ(passed.json()["probed"], "2 of 2 pairs answered before, 2 of 2 after");
+  EXPECT_EQ(on_b("undo -q").exit, 0);
+}
+
 TEST_F(TransactionOnAHost, AHostThatChangedSinceThePlanIsRefused) {
   const std::string seen = on_b("plan --json").json()["fingerprint"];
   EXPECT_EQ(on_b("plan --json").json()["fingerprint"], seen);
