@@ -29,7 +29,8 @@ Result<std::optional<JournalEntry>> JournalFile::load() {
   if (!*text) return std::nullopt;
   const std::string_view whole(**text);
   const auto end = whole.find('\n');
-  const std::string_view first = whole.substr(0, end == whole.npos ? whole.size() : end + 1);
+  const std::string_view first =
+      whole.substr(0, end == std::string_view::npos ? whole.size() : end + 1);
   if (!first.starts_with("// boot ") || !first.ends_with('\n')) {
     return fail(
         {ErrorKind::parse, 0, fmt::format("read {}", path_), "not a journal of retour",
