@@ -75,6 +75,7 @@ bool kill_at(std::size_t n, const std::string& verb, const std::string& netns, b
   const pid_t child = fork();
   if (child == 0) {
     std::vector<char*> list;
+    list.reserve(arguments.size() + 1);
     for (const std::string& text : arguments) list.push_back(const_cast<char*>(text.c_str()));
     list.push_back(nullptr);
     for (const int out : {1, 2}) dup2(open("/dev/null", O_WRONLY), out);
