@@ -8,6 +8,7 @@
 
 #include "differential/generator.h"
 #include "differential/pool.h"
+#include "model/scope6.h"
 
 namespace retour::differential {
 
@@ -57,12 +58,17 @@ Generator::Siblings& Generator::siblings6(const std::string& prefix, const std::
 
 std::string Generator::from6() {
   if (!chance(7)) return {};
-  return "from " + (chance(50) ? some_prefix() : Prefix::host(own_address())).str();
+  const Prefix from = chance(50) ? some_prefix() : Prefix::host(own_address());
+  return from.length == 0 ? "" : "from " + from.str();  // from everywhere is no branch
 }
 
 std::string Generator::attributes6() {
   std::string text;
-  if (chance(22)) text += fmt::format(" src {}", own_address().str());
+  if (chance(22)) {
+    // One of a link goes with the address there from the legs of that link alone.
+    const Ip own = own_address();
+    if (!is_link_local6(own)) text += fmt::format(" src {}", own.str());
+  }
   if (chance(8)) text += fmt::format(" proto {}", random_.of<int>({3, 4, 99, 200}));
   if (chance(12)) text += " pref " + random_.of<std::string>({"low", "medium", "high"});
   if (chance(4)) text += " expires 3000";
