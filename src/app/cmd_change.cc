@@ -138,7 +138,7 @@ void add_apply(CLI::App& app, Options& options, Run& run) {
   add_policy(*verb, options);
   verb->add_flag("--runtime", how.runtime, "Only the running kernel is meant: no reminder");
   verb->add_option("--confirm-within", how.confirm_within,
-                   "Take it back after this time unless retour confirm is said")
+                   "Taken back after this time unless confirmed")
       ->check(CLI::Range(1U, 86400U).description(""))
       ->type_name("SECS");
   verb->add_option("--gate", how.gate, "probe: whoever answered before must answer after")

@@ -332,8 +332,7 @@ int explain_host(const Options& options, const Asked& asked, const Console& cons
 }  // namespace
 
 void add_explain(CLI::App& app, Options& options, Run& run) {
-  CLI::App* verb =
-      app.add_subcommand("explain", "One packet: each rule, route and gate, and what decides");
+  CLI::App* verb = app.add_subcommand("explain", "One packet: every rule, route, gate, and why");
   static Asked asked;
   add_common(*verb, options);
   add_netns(*verb, options);
@@ -341,11 +340,9 @@ void add_explain(CLI::App& app, Options& options, Run& run) {
   add_segments(*verb, options);
   verb->add_option("query", asked.words, "As for ip route get: DST [from SRC] [iif DEV] ...")
       ->type_name("");
-  verb->add_option("--request-from", asked.request_from,
-                   "DST is an address of this host: the whole round trip for this peer")
+  verb->add_option("--request-from", asked.request_from, "The round trip of this peer to DST, ours")
       ->type_name("PEER");
-  verb->add_option("--batch", asked.batch,
-                   "One question a line (- = stdin), one JSON object a line")
+  verb->add_option("--batch", asked.batch, "Questions, a line each (-: stdin); JSON lines")
       ->type_name("FILE");
   verb->add_flag("--all", asked.all, "Every rule and every route, however many");
   verb->add_flag("--check", asked.check, "Ask the running kernel, too; exit 1 if it differs");

@@ -112,7 +112,7 @@ void add_lab(CLI::App& app, Options& options, Run& run) {
   CLI::App* sub_down = add("down", "Remove every trace of it");
   sub_down->callback(
       [&] { run = [](const Console& console) { return down(arguments, console); }; });
-  CLI::App* sub_demo = add("demo", "The whole story: symptom, diagnosis, cure, proof, and gone");
+  CLI::App* sub_demo = add("demo", "Symptom, diagnosis, cure, proof, and gone");
   sub_demo->callback([&] {
     run = [](const Console& console) {
       const auto shape = complete(arguments);

@@ -259,7 +259,7 @@ void add_import(CLI::App& app, Options& options, Run& run) {
   file("--route", files.route, "ip route, better: ip route show table all");
   file("--rule", files.rule, "ip rule");
   verb->add_option("--route-table", files.route_tables,
-                   "ip route show table TABLE, whose output does not say TABLE; repeatable")
+                   "One table's own list, which does not name it")
       ->type_name("TABLE=FILE");
   file("--neigh", files.neigh, "ip neigh");
   file("--nexthop", files.nexthop, "ip nexthop");

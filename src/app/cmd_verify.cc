@@ -172,8 +172,7 @@ void add_verify(CLI::App& app, Options& options, Run& run) {
   static unsigned timeout = 3000;
   add_common(*verb, options);
   add_netns(*verb, options);
-  verb->add_option("--peer", options.peers,
-                   "A peer to probe (repeatable); default: known neighbours")
+  verb->add_option("--peer", options.peers, "A peer (repeatable); default: neighbours")
       ->type_name("IP");
   verb->add_option("--peer-netns", peer_netns, "Watch the peers' end, too: their namespace (lab)")
       ->type_name("NAME");

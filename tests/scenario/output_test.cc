@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <sstream>
 
 #include "scenario/live_host.h"
 
@@ -42,6 +43,18 @@ TEST_F(Output, AFullDiskIsNoSuccess) {
     EXPECT_EQ(ran.exit, 3) << verb;
     EXPECT_NE(ran.err.find("retour: write stdout: No space left on device"), std::string::npos)
         << verb << ": " << ran.err;
+  }
+}
+
+TEST(Help, FitsATerminal) {
+  for (const char* verb : {"", "status", "diagnose", "explain", "plan", "apply", "confirm",
+                           "rollback", "undo", "verify", "snapshot", "import", "lab"}) {
+    std::istringstream lines(retour(std::string(verb) + " --help").out);
+    std::size_t count = 0;
+    for (std::string line; std::getline(lines, line); ++count) {
+      EXPECT_LE(line.size(), 80U) << verb << ": " << line;
+    }
+    EXPECT_GT(count, 5U) << verb;
   }
 }
 

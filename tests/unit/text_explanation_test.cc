@@ -144,13 +144,13 @@ TEST(ExplanationText, TheCheckSaysTheSameOrDiffers) {
   Answer answer;
   answer.type = RouteType::unicast;
   answer.link = host.links[1].index;
-  const auto check = [&](std::optional<std::string> differs) {
-    return render_check(host, lookup, {answer, std::move(differs)}, Style(false));
-  };
-  EXPECT_TRUE(check("").starts_with("check    the kernel says the same: unicast dev eth0"));
-  EXPECT_TRUE(check("device: eth0, the kernel says eth1")
-                  .starts_with("check    THE KERNEL DIFFERS: device: eth0"));
-  EXPECT_TRUE(check(std::nullopt).starts_with("check    not compared"));
+  KernelCheck said{answer, ""};
+  const auto check = [&] { return render_check(host, lookup, said, Style(false)); };
+  EXPECT_TRUE(check().starts_with("check    the kernel says the same: unicast dev eth0"));
+  said.differs = "device: eth0, the kernel says eth1";
+  EXPECT_TRUE(check().starts_with("check    THE KERNEL DIFFERS: device: eth0"));
+  said.differs.reset();
+  EXPECT_TRUE(check().starts_with("check    not compared"));
 }
 
 TEST(ExplanationText, OfAReceivedIPv6PacketTheKernelJudgesTablesAlone) {
