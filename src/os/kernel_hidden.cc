@@ -49,15 +49,16 @@ std::optional<bool> by_local_addresses(NetlinkSocket& socket, const Snapshot& sn
   const auto local_in = [](const Route& route, TableId table) {
     return route.table == table && route.type == RouteType::local && route.family() == Family::v4;
   };
+  std::vector<Prefix> of_main;
+  for (const Route& route : snapshot.routes) {
+    if (local_in(route, table_main)) of_main.push_back(route.dst);
+  }
   int tries = 16;
   for (const Route& route : snapshot.routes) {
     const Ip& own = route.dst.address;
     if (!local_in(route, table_local) || route.dst.length != 32) continue;
-    if (std::ranges::any_of(snapshot.routes, [&](const Route& other) {
-          return local_in(other, table_main) && other.dst.contains(own);
-        })) {
-      continue;
-    }
+    const auto holds = [&own](const Prefix& prefix) { return prefix.contains(own); };
+    if (std::ranges::any_of(of_main, holds)) continue;
     const auto table = table_of_local(socket, own);
     if (table == table_main) return false;
     if (table == table_local) return true;
@@ -83,6 +84,8 @@ std::vector<Flow> flows_by(const Route& route) {
 
 /// A packet is looked for that the model sends elsewhere when the rules are asked.
 std::optional<bool> by_model(NetlinkSocket& socket, const Snapshot& snapshot, Family family) {
+  const auto of_family = [family](const Route& route) { return route.family() == family; };
+  if (std::ranges::none_of(snapshot.routes, of_family)) return std::nullopt;
   Snapshot never = snapshot;
   never.hidden.custom_rules_v4 = false;
   never.hidden.custom_rules_v6 = false;
@@ -93,7 +96,7 @@ std::optional<bool> by_model(NetlinkSocket& socket, const Snapshot& snapshot, Fa
   const Fib asked(once);
   int tries = 16;
   for (const Route& route : snapshot.routes) {
-    if (route.family() != family) continue;
+    if (!of_family(route)) continue;
     for (const Flow& flow : flows_by(route)) {
       const Lookup without = unasked.output(flow);
       const Lookup with = asked.output(flow);
