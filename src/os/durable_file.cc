@@ -102,6 +102,13 @@ Result<void> remove_durably(const std::string& path) {
   return sync_directory(directory_of(path));
 }
 
+Result<void> remove_durably(const std::string& path, const std::string& directory,
+                            const std::string& parent) {
+  auto removed = remove_durably(path);
+  if (removed && rmdir(directory.c_str()) == 0) rmdir(parent.c_str());
+  return removed;
+}
+
 Result<bool> make_directory(const std::string& path, mode_t mode) {
   if (mkdir(path.c_str(), mode) == 0) return true;
   struct stat found {};

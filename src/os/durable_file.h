@@ -22,6 +22,9 @@ namespace retour {
 
 /// Durable too, with what a write that was cut off left; a missing file is fine.
 [[nodiscard]] Result<void> remove_durably(const std::string& path);
+/// With its directory and that one's parent, unless others keep something there.
+[[nodiscard]] Result<void> remove_durably(const std::string& path, const std::string& directory,
+                                          const std::string& parent);
 
 /// True when it had to be made. Its parent must be there.
 [[nodiscard]] Result<bool> make_directory(const std::string& path, mode_t mode);

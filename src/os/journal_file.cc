@@ -2,7 +2,6 @@
 #include "os/journal_file.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include "os/durable_file.h"
 
@@ -56,11 +55,6 @@ Result<void> JournalFile::store(const JournalEntry& entry) {
   return write_durably(path_, boot_line() + format_.write(entry), 0600);
 }
 
-Result<void> JournalFile::clear() {
-  auto removed = remove_durably(path_);
-  // What others keep there stays, and so do the directories then.
-  if (removed && rmdir(directory_.c_str()) == 0) rmdir(base_.c_str());
-  return removed;
-}
+Result<void> JournalFile::clear() { return remove_durably(path_, directory_, base_); }
 
 }  // namespace retour

@@ -2,7 +2,6 @@
 #include "os/memory_file.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <charconv>
 #include <limits>
@@ -149,12 +148,7 @@ Result<std::vector<ConfRecord>> MemoryFile::load() {
 }
 
 Result<void> MemoryFile::store(std::span<const ConfRecord> records) {
-  if (records.empty()) {
-    auto removed = remove_durably(path_);
-    // What others keep there stays, and so does the directory then.
-    if (removed && rmdir(directory_.c_str()) == 0) rmdir(base_.c_str());
-    return removed;
-  }
+  if (records.empty()) return remove_durably(path_, directory_, base_);
   json list = json::array();
   for (const ConfRecord& record : records) {
     list.push_back({{"link", escape_name(record.link_name)},
