@@ -3,16 +3,11 @@
 
 #include <algorithm>
 
+#include "base/overloaded.h"
+
 namespace retour {
 
 namespace {
-
-template <class... Ts>
-struct Overloaded : Ts... {
-  using Ts::operator()...;
-};
-template <class... Ts>
-Overloaded(Ts...) -> Overloaded<Ts...>;
 
 constexpr std::uint8_t rtnh_linkdown = 16;
 

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <nlohmann/json.hpp>
 
+#include "base/overloaded.h"
 #include "text/import_words.h"
 #include "text/printable.h"
 #include "text/snapshot_json.h"
@@ -19,13 +20,6 @@ using Kind = JsonValue::Kind;
 
 constexpr std::string_view applying = "applying";
 constexpr std::string_view awaiting = "awaiting";
-
-template <class... Ts>
-struct Overloaded : Ts... {
-  using Ts::operator()...;
-};
-template <class... Ts>
-Overloaded(Ts...) -> Overloaded<Ts...>;
 
 /// Rules and routes go to `objects`; a change names its one by the place it has there.
 Json change_json(const Change& change, Snapshot& objects) {
