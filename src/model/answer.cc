@@ -106,30 +106,30 @@ std::vector<std::uint32_t> objects_of(const Snapshot& snapshot, const Route& rou
   return ids;
 }
 
+bool share_an_object(const Snapshot& snapshot, const Route& a, const Route& b) {
+  const auto ids = objects_of(snapshot, a);
+  return std::ranges::any_of(objects_of(snapshot, b), [&](std::uint32_t id) {
+    return std::ranges::find(ids, id) != ids.end();
+  });
+}
+
 /// IPv6 keeps what it made of one route beside its nexthop object and gives it to others that use
 /// the object: the answer then names the table, the type and the metric of that one.
 bool names_a_sharer(const Snapshot& snapshot, const Way& way, const Answer& answer) {
-  if (!way.route || snapshot.routes[*way.route].family() == Family::v4) return false;
-  const auto ids = objects_of(snapshot, snapshot.routes[*way.route]);
-  if (ids.empty()) return false;
+  if (!way.route) return false;
+  const Route& route = snapshot.routes[*way.route];
+  if (route.family() == Family::v4 || route.nexthop_id == 0) return false;
   return std::ranges::any_of(snapshot.routes, [&](const Route& other) {
     if (other.nexthop_id == 0 || other.family() != Family::v6) return false;
     if (other.table != answer.table || other.type != answer.type) return false;
     if (answer.metric && other.metric != *answer.metric) return false;
-    return std::ranges::any_of(objects_of(snapshot, other), [&](std::uint32_t id) {
-      return std::ranges::find(ids, id) != ids.end();
-    });
+    return share_an_object(snapshot, route, other);
   });
 }
 
 /// fib_find_info(): routes that differ in nothing but their prefix have their legs in common.
 bool have_legs_in_common(const Snapshot& snapshot, const Route& a, const Route& b) {
-  if (a.nexthop_id != 0 || b.nexthop_id != 0) {
-    const auto ids = objects_of(snapshot, a);
-    return std::ranges::any_of(objects_of(snapshot, b), [&](std::uint32_t id) {
-      return std::ranges::find(ids, id) != ids.end();
-    });
-  }
+  if (a.nexthop_id != 0 || b.nexthop_id != 0) return share_an_object(snapshot, a, b);
   Route like = b;
   like.dst = a.dst;
   like.tos = a.tos;
@@ -157,12 +157,14 @@ std::string difference(const Snapshot& snapshot, const Lookup& lookup, const Way
   Differences differences;
   const bool shared = names_a_sharer(snapshot, way, answer);
   const RouteType type = type_of(snapshot, lookup, way);
-  const bool others =
-      way.route && names_a_leg_sharer(snapshot, lookup, snapshot.routes[*way.route], answer.type);
-  if (!shared && !others) {
-    differences.compare("type", type_name(type), type_name(answer.type));
-  }
+  const auto others = [&] {
+    return way.route &&
+           names_a_leg_sharer(snapshot, lookup, snapshot.routes[*way.route], answer.type);
+  };
   if (!shared) {
+    if (type != answer.type && !others()) {
+      differences.compare("type", type_name(type), type_name(answer.type));
+    }
     differences.compare("table", table_of(snapshot, lookup, way).value, answer.table.value);
   }
   differences.compare("device", snapshot.link_name(way.link), snapshot.link_name(answer.link));
@@ -198,7 +200,8 @@ std::string difference(const Snapshot& snapshot, const Lookup& lookup, const Rou
   differences.compare("matched table", v6 ? ours.table.value : lookup.table.value,
                       matched.table.value);
   // The type is the packet's, not the entry's.
-  if (!everyone && !names_a_leg_sharer(snapshot, lookup, ours, matched.type)) {
+  if (!everyone && ours.type != matched.type &&
+      !names_a_leg_sharer(snapshot, lookup, ours, matched.type)) {
     differences.compare("matched type", type_name(ours.type), type_name(matched.type));
   }
   differences.compare<unsigned>("matched tos", ours.tos, matched.tos);
