@@ -95,7 +95,14 @@ void Fib4::compile_tables() {
     merged_ = Index(snapshot_.routes, std::move(both));
   }
   for (auto& [id, routes] : members) {
-    tables_.emplace(id, Index(snapshot_.routes, std::move(routes)));
+    const bool ending =
+        std::ranges::any_of(routes, [this](std::uint32_t route) { return ends_here(route); });
+    const Index& made =
+        tables_.emplace(id, Index(snapshot_.routes, std::move(routes))).first->second;
+    if (!ending) continue;
+    const bool asked = id == table_local || id == table_main ||
+                       std::ranges::find(rules_.tables(), id) != rules_.tables().end();
+    ending_.push_back({&made, asked});
   }
 }
 

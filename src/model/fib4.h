@@ -107,10 +107,18 @@ class Fib4 {
                                                 const Decision& decision) const;
   /// The gateway of a leg is used for certain: it is not this host itself, nor may have been.
   [[nodiscard]] bool gateway_is_sure(const NextHop& leg, const Route& route) const;
-  /// A route that ends on this host, or says so, holds flow.dst.
-  [[nodiscard]] bool host_route_leads_to(const Index* table, const Flow& flow) const;
+  /// A table with routes that end on this host, or say so: a scope narrower than link.
+  struct Ending {
+    const Index* index{};
+    bool asked{};  ///< by rules, or it is local or main
+  };
+  [[nodiscard]] bool ends_here(std::uint32_t route) const {
+    return entries_[route].scope > scope_link && entries_[route].error == 0;
+  }
+  /// One of them holds flow.dst.
+  [[nodiscard]] bool host_route_leads_to(const Index& table, const Flow& flow) const;
   [[nodiscard]] std::vector<std::optional<Ip>> sources(const NextHop& leg, const Route& route,
-                                                       const Flow& flow) const;
+                                                       const Flow& flow, bool sure) const;
   void add_ways(const NextHop& leg, const Route& route, const Flow& flow,
                 std::vector<Way>& ways) const;
   [[nodiscard]] std::optional<Ip> leg_source(const NextHop& leg, Scope scope, bool localnet) const;
@@ -131,6 +139,7 @@ class Fib4 {
   std::vector<Entry> entries_;  ///< parallel to Snapshot::routes; blank for other families
   std::unordered_map<TableId, Index> tables_;
   std::vector<const Index*> slots_;  ///< parallel to rules_.tables(); nullptr = missing
+  std::vector<Ending> ending_;       ///< tables that have such routes
   Index merged_;                     ///< local over main, while no rule was ever touched
   bool merge_{};
   bool custom_local_routes_{};

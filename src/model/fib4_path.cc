@@ -52,7 +52,7 @@ std::optional<Ip> Fib4::leg_source(const NextHop& leg, Scope scope, bool localne
 // the leg until an address changes: found when the route was added, under another sysctl; or, for a
 // nexthop object, when that was made, in a scope of its own.
 std::vector<std::optional<Ip>> Fib4::sources(const NextHop& leg, const Route& route,
-                                             const Flow& flow) const {
+                                             const Flow& flow, bool sure) const {
   if (flow.iif) return {std::nullopt};
   if (!flow.src.is_unspecified()) return {flow.src};
   if (route.prefsrc) return {route.prefsrc};
@@ -69,7 +69,7 @@ std::vector<std::optional<Ip>> Fib4::sources(const NextHop& leg, const Route& ro
     if (by_sysctl) add(leg_source(leg, reached - 1, false));
   };
   if (leg.gateway) add_reached(scope_link);
-  if (!leg.gateway || !gateway_is_sure(leg, route)) add_reached(scope_host);
+  if (!leg.gateway || !sure) add_reached(scope_host);
   return found;
 }
 
@@ -79,7 +79,7 @@ void Fib4::add_ways(const NextHop& leg, const Route& route, const Flow& flow,
                     std::vector<Way>& ways) const {
   const bool sure = !leg.gateway || gateway_is_sure(leg, route);
   const auto index = static_cast<std::uint32_t>(&route - snapshot_.routes.data());
-  for (const auto& source : sources(leg, route, flow)) {
+  for (const auto& source : sources(leg, route, flow, sure)) {
     for (const bool direct : {false, true}) {
       if (direct && sure) continue;
       Way way{leg.link, leg.gateway, source, index};
@@ -107,19 +107,17 @@ bool Fib4::gateway_is_sure(const NextHop& leg, const Route& route) const {
   // Nothing leads there any more; in a pasted text it may just have been left out.
   const bool led = find(own, flow).leg != nullptr || decide(flow).leg != nullptr;
   if (!led && snapshot_.source != "import") return false;
-  const auto may_end_here = [&](const Index* asked) { return host_route_leads_to(asked, flow); };
-  return !may_end_here(own) && !may_end_here(table(table_local)) &&
-         !may_end_here(table(table_main)) && std::ranges::none_of(slots_, may_end_here);
+  return std::ranges::none_of(ending_, [&](const Ending& tables) {
+    return (tables.asked || tables.index == own) && host_route_leads_to(*tables.index, flow);
+  });
 }
 
-bool Fib4::host_route_leads_to(const Index* table, const Flow& flow) const {
-  if (table == nullptr) return false;
-  for (const auto* node = table->find(flow.dst.v4_bits()); node != nullptr;
-       node = table->parent(*node)) {
-    for (const std::uint32_t route : table->entries(*node)) {
-      const Entry& entry = entries_[route];
-      if (entry.scope <= scope_link || entry.error != 0) continue;
-      for (const NextHop& leg : entry.legs) {
+bool Fib4::host_route_leads_to(const Index& table, const Flow& flow) const {
+  for (const auto* node = table.find(flow.dst.v4_bits()); node != nullptr;
+       node = table.parent(*node)) {
+    for (const std::uint32_t route : table.entries(*node)) {
+      if (!ends_here(route)) continue;
+      for (const NextHop& leg : entries_[route].legs) {
         if (usable(leg, flow) == RouteOutcome::taken) return true;
       }
     }
