@@ -121,38 +121,35 @@ bool holds(const Segment& segment, IfIndex link) {
   return std::ranges::find(segment, link) != segment.end();
 }
 
-/// The measured segments that members are on, whole: a NIC of another subnet on the same wire hears
-/// what they hear. A link that nobody could measure stands alone.
-std::vector<Segment> measured_for(const Segment& links, const std::vector<Segment>& measured) {
+}  // namespace
+
+std::vector<Segment> segments_of(const Segment& links, const Snapshot& now, SegmentsFrom from) {
   std::vector<Segment> segments;
-  for (const Segment& segment : measured) {
-    if (std::ranges::any_of(links, [&](IfIndex link) { return holds(segment, link); })) {
-      segments.push_back(segment);
-    }
-  }
-  for (const IfIndex link : links) {
-    if (std::ranges::none_of(segments, [&](const Segment& s) { return holds(s, link); })) {
-      segments.push_back({link});
-    }
+  if (from == SegmentsFrom::rails) {
+    for (const IfIndex link : links) segments.push_back({link});
+  } else if (from == SegmentsFrom::snapshot && now.segments) {
+    std::ranges::copy_if(*now.segments, std::back_inserter(segments), [&](const Segment& measured) {
+      return std::ranges::any_of(links, [&](IfIndex link) { return holds(measured, link); });
+    });
+  } else {
+    segments.push_back(links);
   }
   return segments;
 }
-
-}  // namespace
 
 std::vector<SharedSubnet> shared_subnets(const Snapshot& now, SegmentsFrom from) {
   std::vector<SharedSubnet> shared;
   for (SharedSubnet& subnet : by_overlap(now)) {
     const Segment links = links_of(subnet);
     if (links.size() < 2) continue;
-    if (from != SegmentsFrom::snapshot) subnet.segments_known = SegmentsKnown::told;
-    if (from == SegmentsFrom::rails) {
-      for (const IfIndex link : links) subnet.segments.push_back({link});
-    } else if (from == SegmentsFrom::snapshot && now.segments) {
-      subnet.segments_known = SegmentsKnown::measured;
-      subnet.segments = measured_for(links, *now.segments);
-    } else {
-      subnet.segments.push_back(links);
+    subnet.segments_known = from != SegmentsFrom::snapshot ? SegmentsKnown::told
+                            : now.segments                 ? SegmentsKnown::measured
+                                                           : SegmentsKnown::assumed;
+    subnet.segments = segments_of(links, now, from);
+    // One that nobody could measure stands alone.
+    for (const IfIndex link : links) {
+      const auto has_it = [link](const Segment& segment) { return holds(segment, link); };
+      if (std::ranges::none_of(subnet.segments, has_it)) subnet.segments.push_back({link});
     }
     shared.push_back(std::move(subnet));
   }

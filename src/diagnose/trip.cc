@@ -40,30 +40,6 @@ Segment links_beside(const Snapshot& now, const Ip& local, IfIndex owner) {
   return links;
 }
 
-/// Of a subnet that is no shared one (of IPv6, or of one NIC): as told or measured, else one wire.
-std::vector<Segment> segments_beside(const Snapshot& now, const Ip& local, IfIndex owner,
-                                     SegmentsFrom from) {
-  const Segment links = links_beside(now, local, owner);
-  std::vector<Segment> segments;
-  if (from == SegmentsFrom::rails) {
-    for (const IfIndex link : links) segments.push_back({link});
-  } else if (from == SegmentsFrom::snapshot && now.segments) {
-    for (const Segment& measured : *now.segments) {
-      Segment here;
-      for (const IfIndex link : measured) {
-        if (std::ranges::find(links, link) != links.end()) here.push_back(link);
-      }
-      if (!here.empty()) segments.push_back(std::move(here));
-    }
-  }
-  const bool placed = std::ranges::any_of(segments, [&](const Segment& segment) {
-    return std::ranges::find(segment, owner) != segment.end();
-  });
-  if (placed) return segments;
-  return from == SegmentsFrom::snapshot && now.segments ? std::vector<Segment>{{owner}}
-                                                        : std::vector<Segment>{links};
-}
-
 Wires wires_of(const Snapshot& now, const Ip& local, SegmentsFrom from) {
   Wires doors;
   for (const Address& address : now.addresses) {
@@ -80,14 +56,17 @@ Wires wires_of(const Snapshot& now, const Ip& local, SegmentsFrom from) {
     doors.segments = std::move(subnet.segments);
     doors.known = subnet.segments_known;
   }
-  if (doors.segments.empty()) {
-    const IfIndex owner = doors.owners.front();
-    doors.segments = segments_beside(now, local, owner, from);
-    const bool measured = from == SegmentsFrom::snapshot && now.segments &&
-                          std::ranges::any_of(*now.segments, [&](const Segment& segment) {
-                            return std::ranges::find(segment, owner) != segment.end();
-                          });
-    if (measured) doors.known = SegmentsKnown::measured;
+  if (!doors.segments.empty()) return doors;
+  // Of a subnet that is no shared one: of IPv6, or of one NIC.
+  const IfIndex owner = doors.owners.front();
+  doors.segments = segments_of(links_beside(now, local, owner), now, from);
+  const bool placed = std::ranges::any_of(doors.segments, [owner](const Segment& segment) {
+    return std::ranges::find(segment, owner) != segment.end();
+  });
+  if (!placed) {
+    doors.segments = {{owner}};
+  } else if (from == SegmentsFrom::snapshot && now.segments) {
+    doors.known = SegmentsKnown::measured;
   }
   return doors;
 }

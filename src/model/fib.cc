@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/fib.h"
 
+#include <algorithm>
 #include <array>
 
 namespace retour {
@@ -20,6 +21,17 @@ std::string_view name(RouteOutcome outcome) {
       "expired",  "other-source", "not-reached"};
   static_assert(names.size() == static_cast<std::size_t>(RouteOutcome::not_reached) + 1);
   return names[static_cast<std::size_t>(outcome)];
+}
+
+std::vector<IfIndex> Lookup::links() const {
+  std::vector<IfIndex> all;
+  if (link.value != 0) all.push_back(link);
+  // What is delivered to this host has no way to choose, whatever its route named.
+  if (candidates.empty() || candidates.front().link != link) return all;
+  for (const Way& way : candidates) {
+    if (std::ranges::find(all, way.link) == all.end()) all.push_back(way.link);
+  }
+  return all;
 }
 
 Lookup Fib::output(const Flow& flow) const {

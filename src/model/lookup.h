@@ -149,6 +149,8 @@ struct Lookup {
   std::optional<SourceCheck> source_check;  ///< input only, when it was reached
 
   [[nodiscard]] bool ok() const { return errnum == 0; }
+  /// The links that it leaves or may leave by, each once, `link` first; none when by no link.
+  [[nodiscard]] std::vector<IfIndex> links() const;
   /// Whatever the kernel chooses, it leaves by `link`.
   [[nodiscard]] bool one_link() const {
     return std::ranges::all_of(candidates, [this](const Way& way) { return way.link == link; });

@@ -58,7 +58,7 @@ class ExplanationWriter {
     optional("route", lookup.route.has_value(), [&] { json_.value(words_.route(*lookup.route)); });
     if (lookup.or_errnum != 0) json_.field("or_errno", errno_name(lookup.or_errnum));
     if (lookup.candidates.size() < 2) return;
-    if (const auto links = links_of(lookup); links.size() > 1) {
+    if (const auto links = lookup.links(); links.size() > 1) {
       json_.key("candidates");
       json_.open('[');
       for (const IfIndex link : links) json_.value(words_.link(link));

@@ -3,7 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <array>
 
 #include "plan/describe.h"
@@ -24,19 +23,23 @@ std::string link_label(const Snapshot& host, IfIndex link) {
   return printable(host.link_name(link));
 }
 
-std::vector<IfIndex> links_of(const Lookup& lookup) {
-  std::vector<IfIndex> links;
-  if (lookup.link.value != 0) links.push_back(lookup.link);
-  // What is delivered to this host has no way to choose, whatever its route named.
-  if (lookup.candidates.empty() || lookup.candidates.front().link != lookup.link) return links;
-  for (const Way& way : lookup.candidates) {
-    if (std::ranges::find(links, way.link) == links.end()) links.push_back(way.link);
+std::string silence_words(Cause cause) {
+  switch (cause) {
+    case Cause::link_down:
+      return "down or without carrier";
+    case Cause::disable_ipv6:
+      return "IPv6 is off on it";
+    case Cause::enslaved:
+      return "a port of another link";
+    case Cause::noarp:
+      return "ARP is off on it";
+    default:
+      return std::string(name(cause));
   }
-  return links;
 }
 
 std::string ways_words(const Snapshot& host, const Lookup& lookup) {
-  const std::vector<IfIndex> links = links_of(lookup);
+  const std::vector<IfIndex> links = lookup.links();
   if (links.size() > 2) return fmt::format("one of {} NICs", links.size());
   std::string text = link_label(host, lookup.link);
   if (links.size() == 2) text += " or " + link_label(host, links.back());

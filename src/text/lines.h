@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "model/cause.h"
 #include "model/lookup.h"
 #include "model/snapshot.h"
 
@@ -14,8 +15,8 @@ namespace retour {
 
 /// "enp1s0", or "#7".
 [[nodiscard]] std::string link_label(const Snapshot& host, IfIndex link);
-/// The links that it leaves or may leave by, each once.
-[[nodiscard]] std::vector<IfIndex> links_of(const Lookup& lookup);
+/// Why a link stays silent whatever its gates: "down or without carrier"; else the cause's name.
+[[nodiscard]] std::string silence_words(Cause cause);
 /// "eth0", "eth0 or eth1", "one of 4 NICs".
 [[nodiscard]] std::string ways_words(const Snapshot& host, const Lookup& lookup);
 /// "retour-enp1s0", "main" or, when it has no name, "200": what an operator calls the table.

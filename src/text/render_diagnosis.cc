@@ -48,16 +48,8 @@ std::string silence(const Snapshot& host, const RoundTrip& trip, const ArpRecept
     case Cause::arp_filter:
       return fmt::format("{}, the way back is {}", gate_text(host, heard.link, Conf::arp_filter),
                          ways_words(host, trip.reply));
-    case Cause::link_down:
-      return "down or without carrier";
-    case Cause::disable_ipv6:
-      return "IPv6 is off on it";
-    case Cause::enslaved:
-      return "a port of another link";
-    case Cause::noarp:
-      return "ARP is off on it";
     default:
-      return std::string(name(heard.silent_because));
+      return silence_words(heard.silent_because);
   }
 }
 
@@ -151,7 +143,7 @@ std::string evidence(const Snapshot& host, const RoundTrip& trip, const Style& s
   out += render_steps(host, trip.reply, 11);
   std::string door = trip.reply.ok() ? fmt::format("leaves by {}", ways_words(host, trip.reply))
                                      : std::string(name(trip.reply.verdict));
-  const std::vector<IfIndex> links = links_of(trip.reply);
+  const std::vector<IfIndex> links = trip.reply.links();
   if (trip.reply.ok() && std::ranges::find(links, trip.link) == links.end())
     door += fmt::format(", not by {}", mine);
   if (!trip.arrives_on && trip.arp_answered_by.empty() && trip.reply.ok()) {

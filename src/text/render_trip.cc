@@ -27,10 +27,8 @@ std::string deafness(const Snapshot& host, const RoundTrip& trip) {
       return link->up() ? "no carrier" : "it is down";
     case Cause::enslaved:
       return fmt::format("it is a port of {}", link_label(host, link->master));
-    case Cause::noarp:
-      return "ARP is off on it";
     default:
-      return std::string(name(trip.cause));
+      return silence_words(trip.cause);
   }
 }
 
@@ -67,20 +65,13 @@ std::string silence(const Snapshot& host, const TripExplanation& found, const Ar
                                       : heard.link == trip.link      ? std::string()
                                                                      : ", not its address");
   }
-  switch (heard.silent_because) {
-    case Cause::link_down:
-      return "down or without carrier";
-    case Cause::disable_ipv6:
-      return "IPv6 is off on it";
-    case Cause::enslaved:
-      return "a port of another link";
-    case Cause::noarp:
-      return trip.local.is_v4() ? "ARP is off on it" : "neighbour discovery is off on it";
-    case Cause::none:
-      return heard.link == trip.link ? "it is still tried out (tentative)" : "not its address";
-    default:
-      return std::string(name(heard.silent_because));
+  if (heard.silent_because == Cause::none) {
+    return heard.link == trip.link ? "it is still tried out (tentative)" : "not its address";
   }
+  if (heard.silent_because == Cause::noarp && !trip.local.is_v4()) {
+    return "neighbour discovery is off on it";
+  }
+  return silence_words(heard.silent_because);
 }
 
 /// The owner alone, then the others, those of one fate together.
@@ -188,7 +179,7 @@ void print_reply(Page& page, const Snapshot& host, const TripExplanation& found,
   std::string text = reply.ok() && trip.verdict == DoorVerdict::lost && !trip.leaves_on
                          ? "would leave by " + ways_words(host, reply)
                          : outcome_words(host, reply);
-  const std::vector<IfIndex> links = links_of(reply);
+  const std::vector<IfIndex> links = reply.links();
   const bool other = reply.ok() && std::ranges::find(links, trip.link) == links.end();
   if (other) text += fmt::format(", not {}", link_label(host, trip.link));
   const std::string_view told = told_already(found);

@@ -54,7 +54,7 @@ Json lookup_json(const Snapshot& host, const Lookup& lookup) {
             {"table", lookup.table.value != 0 ? Json(lookup.table.value) : Json(nullptr)},
             {"rule_priority", lookup.rule_priority ? Json(*lookup.rule_priority) : Json(nullptr)},
             {"steps", std::move(steps)}};
-  const auto links = links_of(lookup);
+  const auto links = lookup.links();
   if (links.size() > 1) json["candidates"] = links_json(host, links);
   if (lookup.candidates.size() > 1) {
     for (const Way& way : lookup.candidates) {

@@ -13,13 +13,9 @@ namespace {
 /// "enp137s0f1 (29.28.192.0/20 metric 105, table main)": the door a lookup picks and why.
 std::string door(const Snapshot& now, const Lookup& lookup) {
   if (lookup.link.value == 0) return std::string(name(lookup.verdict));
-  std::string text = now.link_name(lookup.link);
-  // Of several the kernel takes one or another.
-  std::vector<IfIndex> named{lookup.link};
-  for (const Way& way : lookup.candidates) {
-    if (std::ranges::find(named, way.link) != named.end()) continue;
-    named.push_back(way.link);
-    text += " or " + now.link_name(way.link);
+  std::string text;
+  for (const IfIndex link : lookup.links()) {
+    text += (text.empty() ? "" : " or ") + now.link_name(link);
   }
   if (lookup.route) {
     const Route& route = now.routes[*lookup.route];
