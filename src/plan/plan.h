@@ -5,7 +5,6 @@
 #pragma once
 
 #include <optional>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -13,6 +12,7 @@
 #include "diagnose/finding.h"
 #include "model/policy.h"
 #include "plan/change.h"
+#include "plan/impact.h"
 
 namespace retour {
 
@@ -21,22 +21,6 @@ struct PlannedTable {
   std::string name;  ///< safe for rt_tables: letters, digits, '-', '_', '.'
   IfIndex link{};
   friend bool operator==(const PlannedTable&, const PlannedTable&) = default;
-};
-
-/// One class of flows whose path differs before and after: a source and the destinations of a
-/// prefix that are in no longer prefix in play (all of them go the same way).
-struct PathChange {
-  std::optional<Ip> source;  ///< absent: unbound sockets
-  Prefix destinations;
-  /// For `before.flow`, a representative: with the mark, user, ports … that some rule asks for, and
-  /// with `iif` when it is a packet to be forwarded.
-  Lookup before, after;
-  bool expected{};  ///< a flow that is being cured
-};
-
-struct Impact {
-  std::vector<PathChange> changed;  ///< unexpected ones first
-  std::size_t classes{};            ///< how many classes of flows were compared
 };
 
 struct Plan {
@@ -57,8 +41,5 @@ struct Plan {
 /// Takes away everything that carries our protocol number. Sysctls are not part of it: their
 /// original values are remembered outside the snapshot (port/memory.h).
 [[nodiscard]] std::vector<Change> removal(const Snapshot& now);
-
-[[nodiscard]] Impact impact(const Snapshot& before, const Snapshot& after,
-                            std::span<const SharedSubnet> cured);
 
 }  // namespace retour
