@@ -29,6 +29,8 @@ struct Options {
   std::string netns;     ///< empty: the caller's
   std::string snapshot;  ///< file; empty: live
   std::vector<std::string> peers;
+  std::vector<std::string> protect;
+  bool move_established{};
   std::string segments{"auto"};
 };
 

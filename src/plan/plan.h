@@ -30,13 +30,15 @@ struct Plan {
   Snapshot rehearsed;                  ///< the host after the changes, in the model
   Diagnosis after;                     ///< the model's own verdict on the rehearsed result
   std::optional<std::string> refused;  ///< a reason; nothing may be applied then
+  std::string hint;                    ///< what the operator can do about that; often empty
   std::string fingerprint;             ///< of the host it was made for
 
   [[nodiscard]] bool pending() const { return !changes.empty(); }
 };
 
-/// REQUIRES: `found` is diagnose(now, policy).
-[[nodiscard]] Plan plan(const Snapshot& now, const Policy& policy, const Diagnosis& found);
+/// REQUIRES: `found` is diagnose(now, policy). `connections` absent: nobody knows them.
+[[nodiscard]] Plan plan(const Snapshot& now, const Policy& policy, const Diagnosis& found,
+                        const Connections& connections = {});
 
 /// Takes away everything that carries our protocol number. Sysctls are not part of it: their
 /// original values are remembered outside the snapshot (port/memory.h).
