@@ -2,7 +2,9 @@
 #include "plan/flow_classes.h"
 
 #include <algorithm>
+#include <map>
 
+#include "model/decision.h"
 #include "model/rules.h"
 #include "model/scope6.h"
 
@@ -120,29 +122,44 @@ FlowClasses::FlowClasses(const Snapshot& before, const Snapshot& after, Family f
     : family_(family) {
   std::set<Prefix> prefixes = special(family);
   std::set<Prefix> sources = prefixes;
+  std::set<Prefix> for_all = prefixes;  // whatever device a socket is bound to
+  std::map<Prefix, std::vector<IfIndex>> devices;
   std::vector<const Rule*> foreign;
   for (const Prefix& prefix : apart) {
-    if (prefix.family() == family) prefixes.insert(prefix.network());
+    if (prefix.family() == family) for_all.insert(prefix.network());
   }
   for (const Snapshot* host : {&before, &after}) {
     for (const Route& route : host->routes) {
       if (route.family() != family) continue;
-      prefixes.insert(route.dst.network());
+      const Prefix dst = route.dst.network();
+      prefixes.insert(dst);
+      auto& links = devices[dst];
+      for (const NextHop& leg : route.next_hops) {
+        if (std::ranges::find(links, leg.link) == links.end()) links.push_back(leg.link);
+      }
+      if (error_of(route.type) != 0 || route.nexthop_id != 0) for_all.insert(dst);
       if (route.src) sources.insert(route.src->network());
     }
     for (const Rule& rule : host->rules) {
       if (rule.family != family) continue;
-      if (rule.to) prefixes.insert(rule.to->network());
+      if (rule.to) for_all.insert(rule.to->network());
       if (rule.ours()) continue;
       if (rule.from) sources.insert(rule.from->network());
       if (host == &before) foreign.push_back(&rule);
     }
   }
+  prefixes.insert(for_all.begin(), for_all.end());
+  std::vector<std::pair<Prefix, std::optional<std::size_t>>> open;  // prefixes around the next one
   for (const Prefix& prefix : prefixes) {
+    while (!open.empty() && !open.back().first.contains(prefix)) open.pop_back();
+    const auto around = open.empty() ? std::nullopt : open.back().second;
+    open.emplace_back(prefix, std::nullopt);
     const auto address = representative(prefix, prefixes);
     if (!address || address->is_multicast() || address->is_unspecified()) continue;
     if (address->is_limited_broadcast()) continue;
-    destinations_.push_back({prefix, *address, family == Family::v6 && needs_link6(*address)});
+    open.back().second = destinations_.size();
+    destinations_.push_back({prefix, *address, family == Family::v6 && needs_link6(*address),
+                             around, for_all.contains(prefix), devices[prefix]});
   }
   for (const Prefix& prefix : sources) {
     const auto address = representative(prefix, sources);
@@ -156,6 +173,10 @@ FlowClasses::FlowClasses(const Snapshot& before, const Snapshot& after, Family f
   collect_senders(before);
   collect_devices(before, after);
   make_flows(before, foreign);
+}
+
+bool FlowClasses::Destination::as_around(IfIndex device) const {
+  return around && !any_device && std::ranges::find(devices, device) == devices.end();
 }
 
 std::pair<std::size_t, std::size_t> FlowClasses::within(const Prefix& prefix) const {

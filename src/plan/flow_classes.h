@@ -29,6 +29,12 @@ class FlowClasses {
     Prefix prefix;
     Ip address;      ///< the representative
     bool of_link{};  ///< means another host on each link: only for sockets bound to one
+    /// The class around it, as a position. For a socket that is bound to a link which no route to
+    /// exactly this prefix leaves by, both are decided alike.
+    std::optional<std::size_t> around{};
+    bool any_device{};               ///< not so for any link
+    std::vector<IfIndex> devices{};  ///< else, links of such routes
+    [[nodiscard]] bool as_around(IfIndex device) const;
   };
   /// Unicast, in order of prefix.
   [[nodiscard]] std::span<const Destination> destinations() const { return destinations_; }

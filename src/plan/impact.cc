@@ -6,6 +6,7 @@
 #include "plan/impact.h"
 
 #include <algorithm>
+#include <set>
 
 #include "model/fib.h"
 #include "plan/flow_classes.h"
@@ -119,23 +120,43 @@ class Comparison {
     reached.erase(std::unique(reached.begin(), reached.end()), reached.end());
     const auto was = was_.decider(flow);
     const auto is = is_.decider(flow);
+    // Of a socket bound to a device. An IPv6 one without a source may be given one by destination.
+    const bool by_around = flow.oif && (flow.dst.is_v4() || !flow.src.is_unspecified());
+    std::set<std::size_t> same;
     for (const std::size_t i : reached) {
       if (all[i].of_link && !flow.oif) continue;
       flow.dst = all[i].address;
-      if (!touched.everything() && same_decision(touched, was(flow.dst), is(flow.dst), flow)) {
+      const bool known = by_around && all[i].as_around(*flow.oif) && same.contains(*all[i].around);
+      const bool stays = known || (!touched.everything() &&
+                                   same_decision(touched, was(flow.dst), is(flow.dst), flow));
+      if (stays) {
+        if (by_around) same.insert(i);
         continue;
       }
       Lookup old_way = way(was_, flow);
       Lookup new_way = way(is_, flow);
-      if (!same_way(old_way, new_way)) note(all[i].prefix, std::move(old_way), std::move(new_way));
+      if (same_way(old_way, new_way)) {
+        if (by_around) same.insert(i);
+      } else {
+        note(all[i].prefix, std::move(old_way), std::move(new_way));
+      }
     }
   }
 
-  /// One route of a table that is what it was: all that follows from it is the same.
+  /// One route of a table that is what it was, or two of one leg that is the same for a sender who
+  /// is known: all that follows from it is the same.
   [[nodiscard]] static bool same_decision(const Touched& touched, const Decision& was,
                                           const Decision& is, const Flow& flow) {
-    if (was.errnum != is.errnum || was.verdict != is.verdict) return false;
+    if (touched.forgets() || was.errnum != is.errnum || was.verdict != is.verdict) return false;
     if (was.errnum != 0) return flow.dst.is_v4() || !flow.src.is_unspecified();
+    const auto alone = [&](const Decision& decision) {
+      return decision.verdict == Verdict::unicast && decision.legs.size() == 1 &&
+             !decision.leg->gateway && decision.route->nexthop_id == 0;
+    };
+    if (!flow.iif && flow.oif && !flow.src.is_unspecified() && alone(was) && alone(is) &&
+        was.leg->link == is.leg->link) {
+      return true;
+    }
     return was.table == is.table && touched.same_table(was.table) && *was.route == *is.route &&
            was.route->nexthop_id == 0;
   }

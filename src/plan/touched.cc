@@ -69,6 +69,7 @@ Touched::Touched(const Snapshot& before, const Snapshot& after, Family family)
   everything_ = !same_links(before, after) || before.addresses != after.addresses ||
                 before.nexthops != after.nexthops || before.conf_all != after.conf_all ||
                 before.conf6_all != after.conf6_all;
+  for (const Route& route : before.routes) forgets_ = forgets_ || route.src.has_value();
   if (!everything_) compare_routes(before, after);
   if (!everything_) everything_ = starts_to_ask_rules(before);
   if (!everything_) compare_rules();

@@ -34,6 +34,9 @@ class Touched {
   [[nodiscard]] bool same_table(TableId table) const {
     return always_.empty() && !tables_.contains(table);
   }
+  /// IPv6 has routes for some sources only: a decision alone is not the whole answer
+  /// (Lookup::forgotten).
+  [[nodiscard]] bool forgets() const { return forgets_; }
   /// The difference is more than routes and rules of ours that came or went: then everything is
   /// taken to be reached.
   [[nodiscard]] bool everything() const { return everything_; }
@@ -56,6 +59,7 @@ class Touched {
   const Snapshot& before_;
   const Snapshot& after_;
   bool everything_{};
+  bool forgets_{};
   std::vector<const Route*> changed_;  ///< routes
   std::set<TableId> tables_;           ///< that they are in
   std::vector<Asked> rules_;           ///< changed, or looking into a changed table
