@@ -120,23 +120,24 @@ class Comparison {
     reached.erase(std::unique(reached.begin(), reached.end()), reached.end());
     const auto was = was_.decider(flow);
     const auto is = is_.decider(flow);
-    // Of a socket bound to a device. An IPv6 one without a source may be given one by destination.
-    const bool by_around = flow.oif && (flow.dst.is_v4() || !flow.src.is_unspecified());
+    // Of a socket bound to a device. An IPv6 one without a source that gets no answer is given one
+    // that depends on the destination: then no class stands for another.
+    const bool has_source = flow.dst.is_v4() || !flow.src.is_unspecified();
     std::set<std::size_t> same;
     for (const std::size_t i : reached) {
       if (all[i].of_link && !flow.oif) continue;
       flow.dst = all[i].address;
-      const bool known = by_around && all[i].as_around(*flow.oif) && same.contains(*all[i].around);
+      const bool known = flow.oif && all[i].as_around(*flow.oif) && same.contains(*all[i].around);
       const bool stays = known || (!touched.everything() &&
                                    same_decision(touched, was(flow.dst), is(flow.dst), flow));
       if (stays) {
-        if (by_around) same.insert(i);
+        if (flow.oif) same.insert(i);
         continue;
       }
       Lookup old_way = way(was_, flow);
       Lookup new_way = way(is_, flow);
       if (same_way(old_way, new_way)) {
-        if (by_around) same.insert(i);
+        if (flow.oif && has_source) same.insert(i);
       } else {
         note(all[i].prefix, std::move(old_way), std::move(new_way));
       }

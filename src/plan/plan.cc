@@ -343,7 +343,9 @@ Plan plan(const Snapshot& now, const Policy& policy, const Diagnosis& found,
   }
   if (!plan.changes.empty()) plan.impact = impact(now, plan.rehearsed, subnets, policy.protect);
   if (connections) {
-    plan.impact.connections = moved_connections(now, plan.rehearsed, *connections);
+    const auto& open = *connections;
+    plan.impact.connections = plan.pending() ? moved_connections(now, plan.rehearsed, open)
+                                             : std::vector<MovedConnection>();
   }
   if (auto danger = plan.refused ? std::nullopt : endangered(now, policy, plan.impact)) {
     plan.refused = std::move(danger->reason);
