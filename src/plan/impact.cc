@@ -158,7 +158,8 @@ class Comparison {
         was.leg->link == is.leg->link) {
       return true;
     }
-    return was.table == is.table && touched.same_table(was.table) && *was.route == *is.route &&
+    // The table is that of the route: while local and main are one, a decision names the latter.
+    return touched.same_table(was.route->table) && *was.route == *is.route &&
            was.route->nexthop_id == 0;
   }
 

@@ -26,7 +26,7 @@ Connection connection(const char* local, std::uint16_t local_port, const char* p
 
 struct ProtectionTest : ::testing::Test {
   ProtectionTest() { testing::set_gates(host, 1, 1, 0); }
-  [[nodiscard]] Plan planned(const Policy& policy, Connections connections = {}) const {
+  [[nodiscard]] Plan planned(const Policy& policy, const Connections& connections = {}) const {
     return plan(host, policy, diagnose(host, policy), connections);
   }
   // 10.0.0.21 is on eth0, by which replies of all eight go today.
