@@ -11,6 +11,7 @@
 #include "app/keeper.h"
 #include "diagnose/diagnose.h"
 #include "os/privilege.h"
+#include "plan/protection.h"
 
 namespace retour {
 
@@ -54,16 +55,44 @@ Result<std::optional<RolledBack>> take_back_waiting(LiveHost& host, const Settle
   return std::optional(std::move(*back));
 }
 
+tl::unexpected<Error> refuse(const std::string& reason, const std::string& hint) {
+  return fail(
+      {ErrorKind::contradiction, 0, "apply", "refused: " + reason,
+       "nothing was changed; " + (hint.empty() ? "retour plan shows the whole of it" : hint)});
+}
+
+/// Those that cannot be read are not known to stay: that is for the operator to accept.
+Result<Connections> open_connections(const LiveHost& host, const Snapshot& now,
+                                     const Policy& policy) {
+  auto list = host.connections(now);
+  if (list) return Connections(std::move(*list));
+  if (policy.move_established) return Connections();
+  Error error = list.error();
+  if (!error.hint.empty()) error.hint += "; ";
+  error.hint += "nothing was changed; --move-established does without";
+  return fail(std::move(error));
+}
+
+/// Those that were opened since the plan count, too.
+Result<void> check_connections(const LiveHost& host, const Policy& policy, Cure& cure) {
+  auto open = open_connections(host, cure.before, policy);
+  if (!open) return fail(std::move(open.error()));
+  if (!*open) return {};
+  cure.plan.impact.connections = moved_connections(cure.before, cure.plan.rehearsed, **open);
+  const auto danger = endangered(cure.before, policy, cure.plan.impact);
+  if (danger) return refuse(danger->reason, danger->hint);
+  return {};
+}
+
 Result<Cure> plan_here(LiveHost& host, const PolicyText& text) {
   const Policy& policy = text.policy;
   auto now = host.snapshot_with_segments(policy.segments);
   if (!now) return fail(std::move(now.error()));
   if (auto fine = check_policy(text, *now); !fine) return fail(std::move(fine.error()));
-  Plan todo = plan(*now, policy, diagnose(*now, policy));
-  if (todo.refused) {
-    return fail({ErrorKind::contradiction, 0, "apply", "refused: " + *todo.refused,
-                 "nothing was changed; retour plan shows the whole of it"});
-  }
+  auto connections = open_connections(host, *now, policy);
+  if (!connections) return fail(std::move(connections.error()));
+  Plan todo = plan(*now, policy, diagnose(*now, policy), *connections);
+  if (todo.refused) return refuse(*todo.refused, todo.hint);
   return Cure{std::move(*now), std::move(todo), {}, {}, {}, {}};
 }
 
@@ -133,6 +162,9 @@ Result<Cure> cure(LiveHost& host, const PolicyText& policy, const ApplyTerms& te
     if (auto still = still_as_planned(cure->plan, *host.kernel); !still) {
       return fail(std::move(still.error()));
     }
+  }
+  if (auto safe = check_connections(host, policy.policy, *cure); !safe) {
+    return fail(std::move(safe.error()));
   }
   auto applied = carry_out(cure->plan, policy.policy, host.ports(), how);
   if (!applied) return fail(std::move(applied.error()));

@@ -137,6 +137,7 @@ void add_apply(CLI::App& app, Options& options, Run& run) {
   add_common(*verb, options);
   add_netns(*verb, options);
   add_policy(*verb, options);
+  add_protection(*verb, options);
   verb->add_flag("--runtime", how.runtime, "Only the running kernel is meant: no reminder");
   verb->add_option("--confirm-within", how.confirm_within,
                    "Taken back after this time unless confirmed")

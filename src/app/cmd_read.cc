@@ -115,10 +115,21 @@ int diagnose_host(const Options& options, const std::string& address, const Cons
   return read->diagnosis.healthy() ? exit_ok : exit_findings;
 }
 
+/// Absent, with a warning where they should have been readable.
+Connections open_connections(const Options& options, const Snapshot& host, const Console& console) {
+  if (!options.snapshot.empty()) return std::nullopt;
+  const auto live = LiveHost::open(options.netns);
+  auto list = live ? live->connections(host) : fail(live.error());
+  if (list) return std::move(*list);
+  console.warn(list.error().message());
+  return std::nullopt;
+}
+
 int plan_host(const Options& options, const Console& console) {
   const auto read = read_and_diagnose(options);
   if (!read) return console.fail(read.error());
-  const Plan cure = plan(read->host, read->policy.policy, read->diagnosis);
+  const Plan cure = plan(read->host, read->policy.policy, read->diagnosis,
+                         open_connections(options, read->host, console));
   if (console.json()) {
     console.print(json_report(read->host, cure));
   } else {
@@ -235,6 +246,7 @@ void add_plan(CLI::App& app, Options& options, Run& run) {
   add_netns(*verb, options);
   add_snapshot_file(*verb, options);
   add_policy(*verb, options);
+  add_protection(*verb, options);
   verb->callback(
       [&] { run = [&](const Console& console) { return plan_host(options, console); }; });
 }

@@ -9,7 +9,9 @@
 #include <cstdio>
 #include <cstring>
 
+#include "app/operator.h"
 #include "diagnose/subnets.h"
+#include "os/connections_netlink.h"
 #include "os/prober_raw.h"
 #include "text/journal_json.h"
 #include "text/snapshot_json.h"
@@ -72,6 +74,20 @@ Result<HostLock> LiveHost::lock() const {
     inside.emplace(std::move(*entered));
   }
   return HostLock::take(patience);
+}
+
+Result<std::vector<Connection>> LiveHost::connections(const Snapshot& now) const {
+  std::optional<InsideNetns> inside;
+  if (!name.empty()) {
+    auto entered = InsideNetns::enter(netns);
+    if (!entered) return fail(std::move(entered.error()));
+    inside.emplace(std::move(*entered));
+  }
+  auto open = NetlinkConnections::open();
+  if (!open) return fail(std::move(open.error()));
+  auto list = (*open)->list();
+  if (list) find_operator(now, *list);
+  return list;
 }
 
 Result<Snapshot> LiveHost::snapshot() {

@@ -10,6 +10,7 @@
 #include "app/options.h"
 #include "diagnose/finding.h"
 #include "engine/recover.h"
+#include "model/connection.h"
 #include "model/policy.h"
 #include "os/boot_clock.h"
 #include "os/host_lock.h"
@@ -41,6 +42,8 @@ struct LiveHost {
   /// The same with the segments of shared subnets measured, when that is allowed and asked for.
   /// Not measured where CAP_NET_RAW is missing.
   [[nodiscard]] Result<Snapshot> snapshot_with_segments(SegmentsFrom from);
+  /// Open now, the operator's own session marked. `now` is the host's snapshot.
+  [[nodiscard]] Result<std::vector<Connection>> connections(const Snapshot& now) const;
 };
 
 /// The journal of a namespace, without opening anything there.

@@ -43,6 +43,13 @@ void add_policy_file(CLI::App& verb, Options& options) {
       ->type_name("FILE");
 }
 
+void add_protection(CLI::App& verb, Options& options) {
+  verb.add_option("--protect", options.protect, "Refuse if a flow to it moves (repeatable)")
+      ->type_name("PREFIX");
+  verb.add_flag("--move-established", options.move_established,
+                "Open TCP connections may change their NIC");
+}
+
 namespace {
 
 int main(int argc, char** argv) {

@@ -28,6 +28,8 @@ struct Options {
   std::string netns;     ///< empty: the caller's
   std::string snapshot;  ///< file; empty: live
   std::vector<std::string> peers;
+  std::vector<std::string> protect;
+  bool move_established{};
   std::string segments;  ///< "auto", "flat" or "rails"; empty: as the policy file says
   std::string policy;    ///< file; empty: the usual place
 };

@@ -36,6 +36,15 @@ Result<void> overlay(const Options& options, Policy& policy) {
     }
     policy.peers.push_back(*ip);
   }
+  for (const std::string& text : options.protect) {
+    const auto prefix = Prefix::parse(text);
+    if (!prefix) {
+      return fail({ErrorKind::usage, 0, "--protect " + text, "not an address or a prefix",
+                   "for example --protect 10.9.0.0/16 or --protect fd00::17"});
+    }
+    policy.protect.push_back(prefix->network());
+  }
+  policy.move_established = options.move_established;
   if (options.segments == "flat") policy.segments = SegmentsFrom::flat;
   if (options.segments == "rails") policy.segments = SegmentsFrom::rails;
   if (options.segments == "auto") policy.segments = SegmentsFrom::snapshot;

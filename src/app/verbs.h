@@ -37,5 +37,7 @@ void add_snapshot_file(CLI::App& verb, Options& options);
 void add_segments(CLI::App& verb, Options& options);
 void add_policy(CLI::App& verb, Options& options);
 void add_policy_file(CLI::App& verb, Options& options);
+/// What a plan may not move.
+void add_protection(CLI::App& verb, Options& options);
 
 }  // namespace retour

@@ -17,6 +17,7 @@ bool ifa_match(const Ip& ip, const Address& address) {
 /// come from two entries of the list.
 bool confirms(const Fib& fib, IfIndex link, const std::optional<Ip>& sender, const Ip& target,
               Scope scope) {
+  if (!fib.owns(target, link)) return false;  // of hundreds of links most do not
   const bool localnet = fib.conf(link, Conf::route_localnet).value != 0;
   const Scope limit = localnet ? scope_link : scope_host;
   bool owned = false;

@@ -50,6 +50,10 @@ Decision Fib::decide(const Flow& flow, std::vector<Step>* steps) const {
   return flow.dst.is_v4() ? v4_.decide(flow, steps) : v6_.decide(flow, steps);
 }
 
+Destinations::Decide Fib::decider(const Flow& flow) const {
+  return flow.dst.is_v4() ? v4_.decider(flow) : v6_.decider(flow);
+}
+
 Destinations Fib::destinations(const Flow& flow) const {
   return flow.dst.is_v4() ? v4_.destinations(flow) : v6_.destinations(flow);
 }

@@ -34,6 +34,9 @@ class Fib {
   /// Rules and tables alone: no source checks, no choice of a leg. `flow.iif` unset means `lo`.
   /// Appends to `steps` when given.
   [[nodiscard]] Decision decide(const Flow& flow, std::vector<Step>* steps = nullptr) const;
+  /// The same for many destinations of one kind of flow, flow.dst says the family only; of IPv6
+  /// with an `oif` as a socket is answered. REQUIRES: the Fib outlives it.
+  [[nodiscard]] Destinations::Decide decider(const Flow& flow) const;
   /// The same for every destination at once; flow.dst says the family only.
   [[nodiscard]] Destinations destinations(const Flow& flow) const;
   /// Every route of a table that holds the destination, and why it was or was not taken. IPv6: when

@@ -246,6 +246,13 @@ std::vector<std::uint32_t> Fib4::boundaries(const RuleList& rules) const {
   return starts;
 }
 
+Destinations::Decide Fib4::decider(const Flow& flow) const {
+  return [this, rules = rules_.narrowed(flow), there = flow](const Ip& dst) mutable {
+    there.dst = dst;
+    return decide(rules, there, nullptr);
+  };
+}
+
 Destinations Fib4::destinations(const Flow& flow) const {
   const RuleList rules = rules_.narrowed(flow);
   Flow there = flow;

@@ -49,6 +49,10 @@ class Fib4 {
   /// to `steps` when given.
   [[nodiscard]] Decision decide(const Flow& flow, std::vector<Step>* steps = nullptr) const;
 
+  /// decide() for flows that differ from this one in the destination alone: the rules that cannot
+  /// match are left out once. REQUIRES: the Fib outlives it.
+  [[nodiscard]] Destinations::Decide decider(const Flow& flow) const;
+
   /// Every route of a table that holds the destination, and why it was or was not taken.
   [[nodiscard]] std::vector<Considered> consider(TableId table, const Flow& flow) const;
 

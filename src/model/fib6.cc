@@ -277,6 +277,15 @@ Decision Fib6::decide_unruled(const Flow& flow, const Search& search,
   return {Verdict::no_route, ENETUNREACH, nullptr, nullptr, nullptr, {}, {}};
 }
 
+Destinations::Decide Fib6::decider(const Flow& flow) const {
+  return [this, rules = rules_.narrowed(flow), there = flow](const Ip& dst) mutable {
+    there.dst = dst;
+    Search search = search_of(there);
+    search.strict = search.strict || (!there.iif && there.oif);
+    return decide(rules, there, search, nullptr);
+  };
+}
+
 Destinations Fib6::destinations(const Flow& flow) const {
   const RuleList rules = rules_.narrowed(flow);
   Flow there = flow;

@@ -54,6 +54,11 @@ class Fib6 {
   /// The same for every destination at once.
   [[nodiscard]] Destinations destinations(const Flow& flow) const;
 
+  /// The decision of connect(), before it looks for a source, for flows that differ from this one
+  /// in the destination alone: the rules that cannot match are left out once. REQUIRES: the Fib
+  /// outlives it.
+  [[nodiscard]] Destinations::Decide decider(const Flow& flow) const;
+
   /// Every route of a table that holds the destination, and why it was or was not taken; with that
   /// many prefixes forgotten (Lookup::forgotten). What is taken with another number is `or_taken`.
   [[nodiscard]] std::vector<Considered> consider(TableId table, const Flow& flow,

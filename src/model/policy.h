@@ -62,6 +62,7 @@ struct Policy {
   std::vector<Conf> gates{Conf::arp_ignore, Conf::arp_filter};  ///< sysctls that may be changed
   CommitGate gate{CommitGate::none};
   std::vector<Prefix> protect;  ///< no flow to one of these may change its path
+  bool move_established{};      ///< open TCP connections may change theirs
 };
 
 }  // namespace retour

@@ -7,6 +7,9 @@
 namespace retour {
 
 const Link* Snapshot::link(IfIndex index) const {
+  // Indices of a host that lost no link are its positions.
+  const std::size_t guess = std::size_t{index.value} - 1;
+  if (guess < links.size() && links[guess].index == index) return &links[guess];
   // Kernel dumps and our readers keep links by index.
   const auto it = std::ranges::lower_bound(links, index, {}, &Link::index);
   return it != links.end() && it->index == index ? &*it : nullptr;

@@ -85,8 +85,8 @@ Error netlink_error(std::string doing, int errnum, std::string_view text) {
 NetlinkSocket::NetlinkSocket(mnl_socket* socket)
     : socket_(socket), fd_(mnl_socket_get_fd(socket)), buffer_(buffer_size) {}
 
-Result<NetlinkSocket> NetlinkSocket::open() {
-  mnl_socket* raw = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+Result<NetlinkSocket> NetlinkSocket::open(int protocol) {
+  mnl_socket* raw = mnl_socket_open2(protocol, SOCK_CLOEXEC);
   if (raw == nullptr) return fail(netlink_error("open a netlink socket", errno));
   NetlinkSocket socket(raw);
   if (mnl_socket_bind(raw, 0, MNL_SOCKET_AUTOPID) != 0) {

@@ -108,8 +108,8 @@ struct Acknowledgement {
 
 class NetlinkSocket {
  public:
-  /// In the caller's network namespace.
-  [[nodiscard]] static Result<NetlinkSocket> open();
+  /// In the caller's network namespace. `protocol` is of NETLINK_*.
+  [[nodiscard]] static Result<NetlinkSocket> open(int protocol = NETLINK_ROUTE);
 
   /// `visit(message)` returns false for a malformed one. A dump that ends in an error, truncated or
   /// malformed is an error; `interrupted` when the kernel says it changed underneath.

@@ -1,212 +1,216 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Which flows a plan moves. Prefixes nest or are disjoint, so all destinations whose innermost
-// prefix in play (of any route or rule, before or after) is the same are decided alike: one
-// representative of each stands for all of them. Per source and selector that is the whole address
-// space, exactly, in as many lookups as there are prefixes.
+// Which flows a plan moves. One representative stands for each class of flows (plan/flow_classes),
+// and only what the changes can reach is looked up before and after (plan/touched). Per source and
+// selector that is the whole address space, exactly.
+#include "plan/impact.h"
+
 #include <algorithm>
-#include <map>
 #include <set>
 
 #include "model/fib.h"
-#include "plan/plan.h"
+#include "plan/flow_classes.h"
+#include "plan/touched.h"
 
 namespace retour {
 
 namespace {
 
-struct InPlay {
-  std::set<Prefix> destinations{Prefix::all(Family::v4)};
-  std::set<Prefix> sources{Prefix::all(Family::v4)};  ///< for forwarded packets
-  std::vector<const Rule*> foreign;
-  std::vector<Flow> sent;
-  std::vector<Flow> forwarded;
-};
-
-bool same_selectors(const Flow& a, const Flow& b) {
-  return a.mark == b.mark && a.tos == b.tos && a.ip_proto == b.ip_proto && a.sport == b.sport &&
-         a.dport == b.dport && a.uid == b.uid && a.iif == b.iif;
+/// A rule that someone else made for these flows is policy: none of our business.
+bool by_policy(const Snapshot& before, const Lookup& way) {
+  return way.table.value != 0 && way.table != table_main && way.table != table_default &&
+         std::ranges::none_of(before.rules, [&](const Rule& rule) {
+           return rule.ours() && rule.priority == way.rule_priority;
+         });
 }
 
-void add(std::vector<Flow>& flows, const Flow& flow) {
-  if (std::ranges::none_of(flows, [&](const Flow& f) { return same_selectors(f, flow); })) {
-    flows.push_back(flow);
-  }
-}
-
-/// `flow` changed to meet the selectors of `rule` other than its addresses.
-Flow meeting(const Rule& rule, Flow flow, const Snapshot& host) {
-  if (rule.fwmask != 0) flow.mark = (flow.mark & ~rule.fwmask) | (rule.fwmark & rule.fwmask);
-  if (rule.dscp) flow.tos = static_cast<std::uint8_t>(*rule.dscp << 2U);
-  if (rule.tos != 0) flow.tos = rule.tos;
-  if (rule.ip_proto != 0) flow.ip_proto = rule.ip_proto;
-  if (rule.sport) flow.sport = rule.sport->first;
-  if (rule.dport) flow.dport = rule.dport->first;
-  if (rule.uid) flow.uid = rule.uid->first;
-  const Link* link = host.link(rule.iif);
-  if (link != nullptr && !link->loopback()) flow.iif = link->index;
-  return flow;
-}
-
-/// The smallest value of a selector that no rule asks for.
-template <class Value, class Asks>
-Value outside(const std::vector<const Rule*>& rules, Asks asks) {
-  Value value{};
-  while (std::ranges::any_of(rules, [&](const Rule* rule) { return asks(*rule, value); })) {
-    if (++value == 0) break;  // every value is asked for
-  }
-  return value;
-}
-
-/// A flow that meets no rule's other selectors: neither user 0 nor mark 0 need be such.
-Flow outsider(const std::vector<const Rule*>& rules) {
-  Flow flow;
-  flow.mark = outside<std::uint32_t>(rules, [](const Rule& rule, std::uint32_t v) {
-    return rule.fwmask != 0 && ((rule.fwmark ^ v) & rule.fwmask) == 0;
-  });
-  flow.uid = outside<std::uint32_t>(
-      rules, [](const Rule& rule, std::uint32_t v) { return rule.uid && rule.uid->contains(v); });
-  flow.sport = outside<std::uint16_t>(rules, [](const Rule& rule, std::uint16_t v) {
-    return rule.sport && rule.sport->contains(v);
-  });
-  flow.dport = outside<std::uint16_t>(rules, [](const Rule& rule, std::uint16_t v) {
-    return rule.dport && rule.dport->contains(v);
-  });
-  return flow;
-}
-
-void collect(const Snapshot& host, InPlay& play) {
-  for (const Route& route : host.routes) {
-    if (route.family() == Family::v4) play.destinations.insert(route.dst.network());
-  }
-  for (const Rule& rule : host.rules) {
-    if (rule.family != Family::v4) continue;
-    if (rule.to) play.destinations.insert(rule.to->network());
-    if (rule.ours()) continue;
-    if (rule.from) play.sources.insert(rule.from->network());
-    play.foreign.push_back(&rule);
-  }
-}
-
-/// Flows that differ in what rules select by besides addresses: one that meets each rule and one
-/// that meets none. Pairs of rules need none of their own: the first that matches decides, and that
-/// rule's own flow shows it.
-void make_flows(const Snapshot& host, InPlay& play) {
-  for (const Flow& base : {Flow{}, outsider(play.foreign)}) {
-    add(play.sent, base);
-    for (const Rule* rule : play.foreign) {
-      const Flow flow = meeting(*rule, base, host);
-      add(flow.iif ? play.forwarded : play.sent, flow);
+/// What main may know of these destinations without knowing better than the subnet: a route to it,
+/// or of what is behind gateways to the wire of a member.
+std::uint8_t no_better(const SharedSubnet& subnet, const Prefix& destinations) {
+  std::uint8_t length = subnet.prefix.length;
+  for (const SharedSubnet::Member& member : subnet.members) {
+    if (!subnet.routed() || member.subnet.contains(destinations)) {
+      length = std::max(length, member.subnet.length);
     }
-    // Links that no rule names are alike to the tables: one that forwards stands for them.
-    for (const Link& link : host.links) {
-      const bool named = std::ranges::any_of(
-          play.foreign, [&](const Rule* rule) { return rule->iif == link.name; });
-      if (named || link.loopback()) continue;
-      Flow flow = base;
-      flow.iif = link.index;
-      if (link.conf.get(Conf::forwarding).value_or(0) == 0) continue;
-      for (const Rule* rule : play.foreign) {
-        if (rule->iif.empty()) add(play.forwarded, meeting(*rule, flow, host));
+  }
+  return length;
+}
+
+/// What is being cured: flows of an address in our care to what is in our care that now take the
+/// address's own door, as long as main decided them, and by nothing better.
+bool is_cure(const Snapshot& before, std::span<const SharedSubnet> cured,
+             const std::optional<Ip>& source, const Prefix& destinations, const Lookup& old_way,
+             const Lookup& new_way) {
+  if (!source || by_policy(before, old_way)) return false;
+  const std::uint8_t known = old_way.route ? before.routes[*old_way.route].dst.length : 0;
+  return std::ranges::any_of(cured, [&](const SharedSubnet& subnet) {
+    return subnet.prefix.contains(destinations) && known <= no_better(subnet, destinations) &&
+           std::ranges::any_of(subnet.members, [&](const SharedSubnet::Member& member) {
+             return member.address == source && member.link == new_way.link;
+           });
+  });
+}
+
+class Comparison {
+ public:
+  Comparison(const Snapshot& before, const Snapshot& after, std::span<const SharedSubnet> cured)
+      : before_(before), was_(before), is_(after), cured_(cured) {}
+
+  void run(const FlowClasses& classes, const Touched& touched) {
+    impact.classes += classes.count();
+    for (const Flow& kind : classes.sent()) {
+      for (const FlowClasses::Sender& sender : classes.senders())
+        sent(classes, touched, kind, sender);
+    }
+    for (const Flow& kind : classes.forwarded()) {
+      for (const FlowClasses::Origin& origin : classes.origins()) {
+        Flow flow = kind;
+        flow.src = origin.address;
+        flow.dst = Ip(origin.address.family(), 0);
+        each(classes, touched, touched.by(flow), flow,
+             [&](const Prefix& to, Lookup old_way, Lookup new_way) {
+               // What is delivered here is for diagnose(); this is about where packets go.
+               if (old_way.verdict == Verdict::local) return;
+               impact.changed.push_back(
+                   {flow.src, origin.prefix, to, std::move(old_way), std::move(new_way), false});
+             });
       }
-      add(play.forwarded, flow);
-      break;
     }
   }
-  std::erase_if(play.forwarded, [&](const Flow& flow) {
-    const Link* link = host.link(*flow.iif);
-    return link == nullptr || link->conf.get(Conf::forwarding).value_or(0) == 0;
-  });
-}
 
-/// An address in `outer` and in no longer prefix of `all`; nothing when those fill it.
-std::optional<Ip> representative(const Prefix& outer, const std::set<Prefix>& all) {
-  std::uint64_t candidate = outer.address.v4_bits();
-  const std::uint64_t last = outer.last().v4_bits();
-  // Inner prefixes in order of address; at one address the shorter (which holds the others) first.
-  for (auto it = all.upper_bound(outer); it != all.end() && outer.contains(*it); ++it) {
-    if (it->address.v4_bits() > candidate) break;
-    candidate = std::max(candidate, std::uint64_t{it->last().v4_bits()} + 1);
+  Impact impact;
+
+ private:
+  void sent(const FlowClasses& classes, const Touched& touched, const Flow& kind,
+            const FlowClasses::Sender& sender) {
+    const Family family = classes.destinations().front().prefix.family();
+    Flow flow = kind;
+    flow.src = sender.address.value_or(Ip(family, 0));
+    flow.dst = Ip(family, 0);
+    std::vector<const Touched::Part*> parts = touched.by(flow);
+    if (!sender.address && family == Family::v6) {
+      // A socket without a source that gets no answer is given one and asks again.
+      for (const FlowClasses::Sender& other : classes.senders()) {
+        if (!other.address) continue;
+        Flow again = flow;
+        again.src = *other.address;
+        const auto more = touched.by(again);
+        parts.insert(parts.end(), more.begin(), more.end());
+      }
+    }
+    const auto note = [&](const Prefix& to, Lookup old_way, Lookup new_way) {
+      const bool cure = is_cure(before_, cured_, sender.address, to, old_way, new_way);
+      impact.changed.push_back(
+          {sender.address, std::nullopt, to, std::move(old_way), std::move(new_way), cure});
+    };
+    if (!sender.only_bound) each(classes, touched, parts, flow, note);
+    for (const IfIndex device : classes.devices()) {
+      if (sender.only_bound && device != *sender.only_bound) continue;
+      flow.oif = device;
+      each(classes, touched, parts, flow, note);
+    }
   }
-  if (candidate > last) return std::nullopt;
-  return Ip::v4(static_cast<std::uint32_t>(candidate));
-}
 
-/// Routes are not compared: their numbers are those of two snapshots.
-bool same_way(const Lookup& a, const Lookup& b) {
-  return a.verdict == b.verdict && a.errnum == b.errnum && a.link == b.link &&
-         a.gateway == b.gateway && a.source == b.source &&
-         std::equal(a.candidates.begin(), a.candidates.end(), b.candidates.begin(),
-                    b.candidates.end(), [](const Way& x, const Way& y) {
-                      return x.link == y.link && x.gateway == y.gateway && x.source == y.source;
-                    });
-}
+  /// note(destinations, before, after) for each class of destinations whose way differs.
+  template <class Note>
+  void each(const FlowClasses& classes, const Touched& touched,
+            const std::vector<const Touched::Part*>& parts, Flow flow, const Note& note) {
+    const auto all = classes.destinations();
+    std::vector<std::size_t> reached;
+    const auto reach = [&](const Prefix& prefix) {
+      const auto [first, last] = classes.within(prefix);
+      for (std::size_t i = first; i < last; ++i) reached.push_back(i);
+    };
+    if (touched.everything()) reach(Prefix::all(flow.dst.family()));
+    for (const Touched::Part* part : parts) {
+      if (part->concerns(flow.oif)) reach(part->prefix);
+    }
+    if (reached.empty()) return;
+    std::ranges::sort(reached);
+    reached.erase(std::unique(reached.begin(), reached.end()), reached.end());
+    const auto was = was_.decider(flow);
+    const auto is = is_.decider(flow);
+    // Of a socket bound to a device. An IPv6 one without a source that gets no answer is given one
+    // that depends on the destination: then no class stands for another.
+    const bool has_source = flow.dst.is_v4() || !flow.src.is_unspecified();
+    std::set<std::size_t> same;
+    for (const std::size_t i : reached) {
+      if (all[i].of_link && !flow.oif) continue;
+      flow.dst = all[i].address;
+      const bool known = flow.oif && all[i].as_around(*flow.oif) && same.contains(*all[i].around);
+      const bool stays = known || (!touched.everything() &&
+                                   same_decision(touched, was(flow.dst), is(flow.dst), flow));
+      if (stays) {
+        if (flow.oif) same.insert(i);
+        continue;
+      }
+      Lookup old_way = way(was_, flow);
+      Lookup new_way = way(is_, flow);
+      if (same_way(old_way, new_way)) {
+        if (flow.oif && has_source) same.insert(i);
+      } else {
+        note(all[i].prefix, std::move(old_way), std::move(new_way));
+      }
+    }
+  }
+
+  /// One route of a table that is what it was, or two of one leg that is the same for a sender who
+  /// is known: all that follows from it is the same.
+  [[nodiscard]] static bool same_decision(const Touched& touched, const Decision& was,
+                                          const Decision& is, const Flow& flow) {
+    if (touched.forgets() || was.errnum != is.errnum || was.verdict != is.verdict) return false;
+    if (was.errnum != 0) return flow.dst.is_v4() || !flow.src.is_unspecified();
+    const auto alone = [&](const Decision& decision) {
+      return decision.verdict == Verdict::unicast && decision.legs.size() == 1 &&
+             !decision.leg->gateway && decision.route->nexthop_id == 0;
+    };
+    if (!flow.iif && flow.oif && !flow.src.is_unspecified() && alone(was) && alone(is) &&
+        was.leg->link == is.leg->link) {
+      return true;
+    }
+    // The table is that of the route: while local and main are one, a decision names the latter.
+    return touched.same_table(was.route->table) && *was.route == *is.route &&
+           was.route->nexthop_id == 0;
+  }
+
+  [[nodiscard]] static Lookup way(const Fib& fib, const Flow& flow) {
+    if (flow.iif) return fib.forward(flow);
+    return flow.dst.is_v4() ? fib.output(flow) : fib.v6().connect(flow);
+  }
+
+  const Snapshot& before_;
+  Fib was_;
+  Fib is_;
+  std::span<const SharedSubnet> cured_;
+};
 
 }  // namespace
 
-Impact impact(const Snapshot& before, const Snapshot& after, std::span<const SharedSubnet> cured) {
-  InPlay play;
-  collect(before, play);
-  std::vector<std::optional<Ip>> senders{std::nullopt};
-  for (const Address& address : before.addresses) {
-    if (address.local.family() == Family::v4) senders.emplace_back(address.local.address);
-  }
-  collect(after, play);
-  make_flows(before, play);
-  // Cured are flows of an address in our care to a subnet in our care that now take the address's
-  // own door, as long as main decided them: a rule that someone else made for them is policy.
-  const auto expected = [&](const std::optional<Ip>& source, const Prefix& destinations,
-                            const Lookup& old_way, const Lookup& new_way) {
-    const bool by_policy = old_way.table.value != 0 && old_way.table != table_main &&
-                           old_way.table != table_default &&
-                           std::ranges::none_of(before.rules, [&](const Rule& rule) {
-                             return rule.ours() && rule.priority == old_way.rule_priority;
-                           });
-    const bool to_cared = std::ranges::any_of(
-        cured, [&](const SharedSubnet& subnet) { return subnet.prefix.contains(destinations); });
-    return source && !by_policy && to_cared &&
-           std::ranges::any_of(cured, [&](const SharedSubnet& subnet) {
-             return std::ranges::any_of(subnet.members, [&](const SharedSubnet::Member& member) {
-               return member.address == *source && member.link == new_way.link;
-             });
-           });
+// Routes are not compared: their numbers are those of two snapshots.
+bool same_way(const Lookup& a, const Lookup& b) {
+  const auto like = [](const Way& x, const Way& y) {
+    return x.link == y.link && x.gateway == y.gateway && x.source == y.source;
   };
-  const Fib was(before);
-  const Fib is(after);
-  Impact impact;
-  const auto compare = [&](const std::optional<Ip>& source, const Prefix& destinations,
-                           const Flow& flow) {
-    ++impact.classes;
-    Lookup old_way = flow.iif ? was.forward(flow) : was.output(flow);
-    Lookup new_way = flow.iif ? is.forward(flow) : is.output(flow);
-    // What is delivered here is for diagnose(); this is about where packets go.
-    if (same_way(old_way, new_way) || (flow.iif && old_way.verdict == Verdict::local)) return;
-    const bool cure = !flow.iif && expected(source, destinations, old_way, new_way);
-    impact.changed.push_back({source, destinations, std::move(old_way), std::move(new_way), cure});
+  const auto all_in = [&](const std::vector<Way>& some, const std::vector<Way>& others) {
+    return std::ranges::all_of(some, [&](const Way& x) {
+      return std::ranges::any_of(others, [&](const Way& y) { return like(x, y); });
+    });
   };
-  for (const Prefix& destinations : play.destinations) {
-    const auto destination = representative(destinations, play.destinations);
-    if (!destination || destination->is_multicast()) continue;
-    for (Flow flow : play.sent) {
-      flow.dst = *destination;
-      for (const auto& source : senders) {
-        flow.src = source.value_or(Ip{});
-        compare(source, destinations, flow);
-      }
-    }
-    for (Flow flow : play.forwarded) {
-      flow.dst = *destination;
-      for (const Prefix& sources : play.sources) {
-        const auto source = representative(sources, play.sources);
-        if (!source || was.owns(*source)) continue;
-        // 0.0.0.0/0 has 0.0.0.0 for its lowest address, which no router forwards.
-        flow.src = source->is_unspecified() ? Ip::v4(0x01000001) : *source;
-        compare(flow.src, destinations, flow);
-      }
-    }
+  return a.verdict == b.verdict && a.errnum == b.errnum && a.or_errnum == b.or_errnum &&
+         a.link == b.link && a.gateway == b.gateway && a.source == b.source &&
+         all_in(a.candidates, b.candidates) && all_in(b.candidates, a.candidates);
+}
+
+Impact impact(const Snapshot& before, const Snapshot& after, std::span<const SharedSubnet> cured,
+              std::span<const Prefix> apart) {
+  Comparison comparison(before, after, cured);
+  for (const Family family : {Family::v4, Family::v6}) {
+    const auto asked = [family](const Rule& rule) { return rule.family == family; };
+    if (std::ranges::none_of(before.rules, asked)) continue;
+    comparison.run(FlowClasses(before, after, family, apart), Touched(before, after, family));
   }
-  std::ranges::stable_sort(impact.changed, {}, &PathChange::expected);
-  return impact;
+  std::ranges::stable_sort(comparison.impact.changed, {}, &PathChange::expected);
+  return std::move(comparison.impact);
 }
 
 }  // namespace retour

@@ -10,6 +10,7 @@
 #include "model/fib.h"
 #include "plan/difference.h"
 #include "plan/fingerprint.h"
+#include "plan/protection.h"
 #include "plan/wanted.h"
 
 namespace retour {
@@ -102,7 +103,8 @@ std::optional<std::string> refusal(const Plan& plan) {
 
 }  // namespace
 
-Plan plan(const Snapshot& now, const Policy& policy, const Diagnosis& found) {
+Plan plan(const Snapshot& now, const Policy& policy, const Diagnosis& found,
+          const Connections& connections) {
   Plan plan;
   plan.fingerprint = fingerprint(now);
   const bool cause = std::ranges::any_of(found.findings, &Finding::curable);
@@ -139,7 +141,16 @@ Plan plan(const Snapshot& now, const Policy& policy, const Diagnosis& found) {
       if (!lost && loud_links(plan.after, subnets).empty()) break;
     }
   }
-  if (!plan.changes.empty()) plan.impact = impact(now, plan.rehearsed, subnets);
+  if (!plan.changes.empty()) plan.impact = impact(now, plan.rehearsed, subnets, policy.protect);
+  if (connections) {
+    const auto& open = *connections;
+    plan.impact.connections = plan.pending() ? moved_connections(now, plan.rehearsed, open)
+                                             : std::vector<MovedConnection>();
+  }
+  if (auto danger = plan.refused ? std::nullopt : endangered(now, policy, plan.impact)) {
+    plan.refused = std::move(danger->reason);
+    plan.hint = std::move(danger->hint);
+  }
   if (!plan.refused) plan.refused = refusal(plan);
   return plan;
 }

@@ -5,7 +5,6 @@
 #pragma once
 
 #include <optional>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -13,6 +12,7 @@
 #include "diagnose/finding.h"
 #include "model/policy.h"
 #include "plan/change.h"
+#include "plan/impact.h"
 
 namespace retour {
 
@@ -23,22 +23,6 @@ struct PlannedTable {
   friend bool operator==(const PlannedTable&, const PlannedTable&) = default;
 };
 
-/// One class of flows whose path differs before and after: a source and the destinations of a
-/// prefix that are in no longer prefix in play (all of them go the same way).
-struct PathChange {
-  std::optional<Ip> source;  ///< absent: unbound sockets
-  Prefix destinations;
-  /// For `before.flow`, a representative: with the mark, user, ports … that some rule asks for, and
-  /// with `iif` when it is a packet to be forwarded.
-  Lookup before, after;
-  bool expected{};  ///< a flow that is being cured
-};
-
-struct Impact {
-  std::vector<PathChange> changed;  ///< unexpected ones first
-  std::size_t classes{};            ///< how many classes of flows were compared
-};
-
 struct Plan {
   std::vector<PlannedTable> tables;  ///< the tables in use after the plan, new and kept
   std::vector<Change> changes;
@@ -46,19 +30,18 @@ struct Plan {
   Snapshot rehearsed;                  ///< the host after the changes, in the model
   Diagnosis after;                     ///< the model's own verdict on the rehearsed result
   std::optional<std::string> refused;  ///< a reason; nothing may be applied then
+  std::string hint;                    ///< what the operator can do about that; often empty
   std::string fingerprint;             ///< of the host it was made for
 
   [[nodiscard]] bool pending() const { return !changes.empty(); }
 };
 
-/// REQUIRES: `found` is diagnose(now, policy).
-[[nodiscard]] Plan plan(const Snapshot& now, const Policy& policy, const Diagnosis& found);
+/// REQUIRES: `found` is diagnose(now, policy). `connections` absent: nobody knows them.
+[[nodiscard]] Plan plan(const Snapshot& now, const Policy& policy, const Diagnosis& found,
+                        const Connections& connections = {});
 
 /// Takes away everything that carries our protocol number. Sysctls are not part of it: their
 /// original values are remembered outside the snapshot (port/memory.h).
 [[nodiscard]] std::vector<Change> removal(const Snapshot& now);
-
-[[nodiscard]] Impact impact(const Snapshot& before, const Snapshot& after,
-                            std::span<const SharedSubnet> cured);
 
 }  // namespace retour

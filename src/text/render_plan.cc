@@ -2,22 +2,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
 
 #include "text/lines.h"
 #include "text/printable.h"
+#include "text/render_impact.h"
 #include "text/render_report.h"
 
 namespace retour {
 
 namespace {
-
-std::string way(const Snapshot& host, const Lookup& lookup) {
-  if (!lookup.ok()) return std::string(name(lookup.verdict));
-  std::string text = printable(host.link_name(lookup.link));
-  if (lookup.gateway) text += " via " + lookup.gateway->str();
-  return text;
-}
 
 /// One heading for a run of changes that mean the same.
 const char* meaning(const Change& change) {
@@ -95,56 +88,6 @@ std::string summary(const Plan& plan) {
   return text;
 }
 
-/// What else a flow that is not being cured has; of those that are it does not matter.
-std::string selectors(const Snapshot& host, const PathChange& path) {
-  const Flow& flow = path.before.flow;
-  if (path.expected) return {};
-  std::string text;
-  if (flow.iif) text += " iif " + printable(host.link_name(*flow.iif));
-  if (flow.mark != 0) text += fmt::format(" mark {:#x}", flow.mark);
-  if (flow.tos != 0) text += fmt::format(" tos {:#x}", flow.tos);
-  if (flow.ip_proto != 0) text += fmt::format(" ipproto {}", flow.ip_proto);
-  if (flow.sport != 0) text += fmt::format(" sport {}", flow.sport);
-  if (flow.dport != 0) text += fmt::format(" dport {}", flow.dport);
-  if (flow.uid != 0) text += fmt::format(" uid {}", flow.uid);
-  return text;
-}
-
-std::string impact_text(const Snapshot& host, const Plan& plan, const Style& style) {
-  if (plan.impact.changed.empty()) {
-    return fmt::format("Impact: no flow changes its path ({} classes compared).\n",
-                       plan.impact.classes);
-  }
-  std::string out = fmt::format("Impact: {} of {} classes of flows change their path:\n",
-                                plan.impact.changed.size(), plan.impact.classes);
-  Table table;
-  table.row({{"from", Ink::dim}, {"to", Ink::dim}, {"before", Ink::dim}, {"after", Ink::dim}, {}});
-  constexpr std::size_t shown = 32;
-  std::size_t rows = 0;
-  std::set<std::vector<std::string>> known;
-  for (const PathChange& path : plan.impact.changed) {
-    std::vector<std::string> row{
-        (path.source ? path.source->str() : "unbound") + selectors(host, path),
-        path.destinations.length == 0 ? "any other" : path.destinations.str(),
-        way(host, path.before), way(host, path.after)};
-    if (!known.insert(row).second) continue;
-    if (++rows > shown) continue;
-    std::vector<Table::Cell> cells;
-    cells.reserve(row.size() + 1);
-    for (std::string& text : row) cells.push_back({std::move(text)});
-    cells.push_back({path.expected ? "" : "UNEXPECTED", Ink::red});
-    table.row(std::move(cells));
-  }
-  out += table.str(style);
-  if (rows > shown) {
-    out += fmt::format("  and {} more (--json lists all)\n", rows - shown);
-  }
-  if (std::ranges::all_of(plan.impact.changed, &PathChange::expected)) {
-    out += "  Nothing else moves: no unbound, forwarded or marked flow, no other address.\n";
-  }
-  return out;
-}
-
 }  // namespace
 
 std::string render(const Snapshot& host, const Plan& plan, const Style& style) {
@@ -169,7 +112,7 @@ std::string render(const Snapshot& host, const Plan& plan, const Style& style) {
       heading = what;
       out += fmt::format("  {}\n", wrap(short_form(host, change), 6));
     }
-    out += "\n" + impact_text(host, plan, style) + "\n";
+    out += "\n" + render(host, plan.impact, style) + "\n";
     const auto same =
         std::ranges::count(plan.after.round_trips, DoorVerdict::same_door, &RoundTrip::verdict);
     out += fmt::format("After it, in the model: {} of {} round trips by the same door.\n", same,
@@ -177,6 +120,7 @@ std::string render(const Snapshot& host, const Plan& plan, const Style& style) {
   }
   if (plan.refused) {
     out += style.paint(Ink::red, wrap("Refused: " + printable(*plan.refused), 2)) + "\n";
+    if (!plan.hint.empty()) out += fmt::format("  {}\n", wrap(printable(plan.hint), 2, 78));
   }
   return out;
 }

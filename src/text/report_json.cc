@@ -7,6 +7,7 @@
 
 #include "model/answer.h"
 #include "plan/describe.h"
+#include "text/impact_json.h"
 #include "text/import_words.h"
 #include "text/lines.h"
 #include "text/printable.h"
@@ -196,27 +197,6 @@ struct ChangeJson {
   }
 };
 
-Json path_json(const Snapshot& host, const Lookup& lookup) {
-  return {{"verdict", verdict_word(lookup.verdict)},
-          {"dev", link_json(host, lookup.link)},
-          {"gateway", ip_json(lookup.gateway)},
-          {"source", ip_json(lookup.source)},
-          {"table", lookup.table.value != 0 ? Json(lookup.table.value) : Json(nullptr)}};
-}
-
-/// What besides its addresses makes this flow: empty for the ordinary one.
-Json selectors_json(const Snapshot& host, const Flow& flow) {
-  Json json = Json::object();
-  if (flow.iif) json["iif"] = link_json(host, flow.iif);
-  if (flow.mark != 0) json["mark"] = flow.mark;
-  if (flow.tos != 0) json["tos"] = flow.tos;
-  if (flow.ip_proto != 0) json["ipproto"] = flow.ip_proto;
-  if (flow.sport != 0) json["sport"] = flow.sport;
-  if (flow.dport != 0) json["dport"] = flow.dport;
-  if (flow.uid != 0) json["uid"] = flow.uid;
-  return json;
-}
-
 Json doors_json(const Snapshot& host, const DoorsSeen& doors) {
   return {{"request", links_json(host, doors.request)}, {"reply", links_json(host, doors.reply)}};
 }
@@ -271,17 +251,6 @@ std::string json_report(const Snapshot& host, const Plan& plan) {
                        {"why", printable(change.why)},
                        {"command", printable(ip_command(change, host))}});
   }
-  Json changed = Json::array();
-  Json unexpected = Json::array();
-  for (const PathChange& path : plan.impact.changed) {
-    Json json{{"source", ip_json(path.source)},
-              {"destinations", path.destinations.str()},
-              {"flow", selectors_json(host, path.before.flow)},
-              {"before", path_json(host, path.before)},
-              {"after", path_json(host, path.after)}};
-    if (!path.expected) unexpected.push_back(json);
-    changed.push_back(std::move(json));
-  }
   Json trips = Json::array();
   for (const RoundTrip& trip : plan.after.round_trips) {
     trips.push_back({{"local", trip.local.str()},
@@ -296,13 +265,11 @@ std::string json_report(const Snapshot& host, const Plan& plan) {
                  {"pending", plan.pending()},
                  {"tables", std::move(tables)},
                  {"changes", std::move(changes)},
-                 {"impact",
-                  {{"classes", plan.impact.classes},
-                   {"changed", std::move(changed)},
-                   {"unexpected", std::move(unexpected)}}},
+                 {"impact", impact_json(host, plan.impact)},
                  {"proof", std::move(trips)},
                  {"fingerprint", plan.fingerprint},
-                 {"refused", plan.refused ? Json(printable(*plan.refused)) : Json(nullptr)}});
+                 {"refused", plan.refused ? Json(printable(*plan.refused)) : Json(nullptr)},
+                 {"hint", plan.hint.empty() ? Json(nullptr) : Json(printable(plan.hint))}});
 }
 
 std::string json_report(const Snapshot& host, const Verification& verification,

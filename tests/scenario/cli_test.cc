@@ -158,7 +158,10 @@ TEST_F(Cli, SnapshotsDiagnoseTheSameElsewhere) {
   const Ran live = retour("diagnose --json --netns " + b_);
   const Ran offline = retour("diagnose --json --snapshot " + file);
   EXPECT_EQ(live.out, offline.out);
-  EXPECT_EQ(retour("plan --json --snapshot " + file).out, retour("plan --json --netns " + b_).out);
+  json planned = retour("plan --json --netns " + b_).json();
+  EXPECT_TRUE(planned["impact"]["connections"].empty());
+  planned["impact"]["connections"] = nullptr;  // a file does not tell them
+  EXPECT_EQ(retour("plan --json --snapshot " + file).json(), planned);
   EXPECT_EQ(retour("status --snapshot " + file).exit, 0);
   unlink(file.c_str());
 }
