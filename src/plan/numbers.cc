@@ -78,21 +78,31 @@ void Numbers::keep_tables(const Snapshot& now, const Policy& policy,
     if (given.insert(table).second) tables_[link] = table;
   };
   taken_tables_ = {TableId{0}, TableId{252}, table_default, table_main, table_local};
+  std::set<TableId> foreign;
   for (const auto& [id, name] : now.table_names) {
     // Our own names may be of another namespace that shares /etc; they take nothing.
     if (!name.starts_with("retour-")) taken_tables_.insert(id);
   }
   for (const Route& route : now.routes) {
     taken_tables_.insert(route.table);
+    if (!route.ours()) foreign.insert(route.table);
     const bool door = route.ours() && route.next_hops.size() == 1;
     if (door) give(route.next_hops.front().link, route.table);
   }
   for (const Rule& rule : now.rules) {
     taken_tables_.insert(rule.table);
+    if (!rule.ours()) foreign.insert(rule.table);
     if (!rule.ours() || !rule.from) continue;
     const auto& owners = need[static_cast<std::size_t>(rule.family)].addresses;
     const auto it = owners.find(rule.from->address);
     if (it != owners.end()) give(it->second, rule.table);
+  }
+  // A NIC whose only address was changed has lost its routes; the name of the table remembers.
+  for (const IfIndex link : links) {
+    const std::string wanted = table_name(now.link_name(link));
+    for (const auto& [id, name] : now.table_names) {
+      if (name == wanted && !foreign.contains(id)) give(link, id);
+    }
   }
 }
 

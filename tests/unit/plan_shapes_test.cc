@@ -109,6 +109,52 @@ TEST(PlanShapes, RailsSecondPlanIsEmptyAndAWholeRemovalIsExact) {
   EXPECT_EQ(gone, host);
 }
 
+TEST(PlanShapes, ALostGuardIsFoundAndPutBack) {
+  const Plan cure = plan_for(rails(4));
+  for (const char* guarded : {"10.0.0.0/8", "10.1.2.0/24"}) {
+    Snapshot lost = cure.rehearsed;
+    std::erase_if(lost.rules, [&](const Rule& rule) {
+      return rule.to == prefix(guarded) && rule.suppress_prefixlength;
+    });
+    const Diagnosis found = diagnose(lost, {});
+    EXPECT_TRUE(found.healthy()) << "every reply has its door";
+    EXPECT_EQ(std::ranges::count(found.findings, "missing-guard", &Finding::code), 1) << guarded;
+    const Plan mend = plan_for(lost);
+    EXPECT_EQ(mend.changes.size(), 1U);
+    EXPECT_EQ(diagnose(mend.rehearsed, {}).findings.size(), 0U);
+  }
+}
+
+TEST(PlanShapes, ANicKeepsItsTableWhenItsAddressChanges) {
+  Snapshot host = testing::grid_host(3);
+  testing::set_gates(host, 1, 1, 0);
+  const Plan cure = plan_for(host);
+  Snapshot then = cure.rehearsed;
+  for (const PlannedTable& table : cure.tables) then.table_names[table.id] = table.name;
+  // The kernel takes every route of a link whose last address goes.
+  std::erase_if(then.routes, [](const Route& route) {
+    return !route.next_hops.empty() && route.next_hops.front().link == IfIndex{3};
+  });
+  std::erase_if(then.addresses, [](const Address& own) { return own.link == IfIndex{3}; });
+  Snapshot fresh = testing::grid_host(3);
+  std::erase_if(fresh.routes,
+                [](const Route& route) { return route.next_hops.front().link != IfIndex{3}; });
+  then.routes.insert(then.routes.end(), fresh.routes.begin(), fresh.routes.end());
+  Address moved;
+  moved.link = IfIndex{3};
+  moved.local = prefix("10.0.0.99/24");
+  then.addresses.push_back(moved);
+  for (Route& route : then.routes) {
+    if (route.dst == prefix("10.0.0.22/32")) route.dst = prefix("10.0.0.99/32");
+    if (route.prefsrc == ip("10.0.0.22")) route.prefsrc = ip("10.0.0.99");
+  }
+  const Plan mend = plan_for(then);
+  ASSERT_FALSE(mend.refused) << refused(mend);
+  for (const PlannedTable& table : mend.tables) {
+    EXPECT_NE(std::ranges::find(cure.tables, table), cure.tables.end()) << table.id.value;
+  }
+}
+
 TEST(PlanShapes, AFabricPrefixOfThePolicyHasItsGatewayByPlace) {
   Snapshot host = rails(4);
   std::erase_if(host.routes, [](const Route& route) { return route.dst.length == 8; });

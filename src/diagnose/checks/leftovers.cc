@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "diagnose/checks/checks.h"
 
@@ -44,6 +45,31 @@ Finding leftover(const char* code, std::string message, std::string cure) {
   finding.cure = std::move(cure);
   finding.curable = true;
   return finding;
+}
+
+/// A guard that someone deleted: our tables hold what main may know better.
+void check_guards(const CheckInput& input, std::vector<Finding>& findings) {
+  std::set<Prefix> missing;
+  for (const Route& route : input.now.routes) {
+    if (!route.ours()) continue;
+    const Prefix dst = route.dst.network();
+    bool asked = false;
+    bool guarded = false;
+    for (const Rule& rule : input.now.rules) {
+      if (!rule.ours() || rule.family != route.family()) continue;
+      asked = asked || (rule.from && rule.table == route.table);
+      guarded = guarded || (!rule.from && rule.table == table_main && rule.suppress_prefixlength &&
+                            *rule.suppress_prefixlength >= dst.length &&
+                            rule.to.value_or(Prefix::all(rule.family)).contains(dst));
+    }
+    if (!asked || guarded || !missing.insert(dst).second) continue;
+    findings.push_back(
+        leftover("missing-guard",
+                 fmt::format("no rule keeps with main what it knows better than {}: a pod's or a "
+                             "VPN's route there is passed over",
+                             dst.str()),
+                 "retour apply puts it back"));
+  }
 }
 
 }  // namespace
@@ -99,6 +125,7 @@ void check_leftovers(const CheckInput& input, std::vector<Finding>& findings) {
     if (!route.next_hops.empty()) finding.link = route.next_hops.front().link;
     findings.push_back(std::move(finding));
   }
+  check_guards(input, findings);
 }
 
 }  // namespace retour
