@@ -8,6 +8,7 @@
 
 #include "app/change.h"
 #include "app/host.h"
+#include "app/rehearse.h"
 #include "app/verbs.h"
 #include "diagnose/diagnose.h"
 #include "os/managers.h"
@@ -15,6 +16,7 @@
 #include "text/import.h"
 #include "text/printable.h"
 #include "text/render_diagnosis.h"
+#include "text/render_rehearsal.h"
 #include "text/render_report.h"
 #include "text/report_json.h"
 #include "text/snapshot_json.h"
@@ -114,14 +116,22 @@ int diagnose_host(const Options& options, const std::string& address, const Cons
   return read->diagnosis.healthy() ? exit_ok : exit_findings;
 }
 
-int plan_host(const Options& options, const Console& console) {
+int plan_host(const Options& options, bool rehearsed, const Console& console) {
   const auto read = read_and_diagnose(options);
   if (!read) return console.fail(read.error());
-  const Plan cure = plan(read->host, read->policy, read->diagnosis);
+  Plan cure = plan(read->host, read->policy, read->diagnosis);
+  std::optional<Rehearsal> rehearsal;
+  if (rehearsed && !cure.refused) {
+    auto done = rehearse_plan(read->host, cure);
+    if (!done) return console.fail(done.error());
+    rehearsal = std::move(*done);
+  }
   if (console.json()) {
-    console.print(json_report(read->host, cure));
+    console.print(rehearsal ? json_report(read->host, cure, *rehearsal)
+                            : json_report(read->host, cure));
   } else {
     console.print(render(read->host, cure, console.style()));
+    if (rehearsal) console.print(render(read->host, *rehearsal, console.style()));
     if (cure.pending() && !cure.refused) {
       console.say("Of this host and no other: retour apply --expect " + cure.fingerprint + "\n");
     }
@@ -233,8 +243,11 @@ void add_plan(CLI::App& app, Options& options, Run& run) {
   add_netns(*verb, options);
   add_snapshot_file(*verb, options);
   add_policy(*verb, options);
-  verb->callback(
-      [&] { run = [&](const Console& console) { return plan_host(options, console); }; });
+  static bool rehearsed = false;
+  verb->add_flag("--rehearse", rehearsed, "Try it on a clone of the host, in a namespace");
+  verb->callback([&] {
+    run = [&](const Console& console) { return plan_host(options, rehearsed, console); };
+  });
 }
 
 void add_snapshot(CLI::App& app, Options& options, Run& run) {
