@@ -172,6 +172,10 @@ std::vector<Rule> rules_of(const Snapshot& host, Family family) {
   return rules;
 }
 
+bool among(const Rule& rule, const std::vector<Rule>& rules) {
+  return std::ranges::find(rules, rule) != rules.end();
+}
+
 /// Adds it and takes it away: the kernel remembers that there was one.
 void touch(const CloneSite& site, const Rule& rule) {
   CloneMessages messages(site.socket);
@@ -209,11 +213,20 @@ void clone_rules(const CloneSite& site) {
     const std::vector<Rule> wanted = rules_of(site.host, family);
     const std::vector<Rule> is = rules_of(*there, family);
     if (wanted == is) continue;
+    // A rule that is added sets a bit of the kernel that the host may not have.
+    std::vector<Rule> kept = is;
+    std::erase_if(kept, [&](const Rule& rule) { return !among(rule, wanted); });
+    const bool fewer = kept == wanted;
     CloneMessages messages(site.socket);
     for (const Rule& rule : is) {
+      if (fewer && among(rule, wanted)) continue;
       messages.add(encoded_bound(rule), [&](MessageBatch& batch, std::uint32_t sequence) {
         batch.delete_rule(rule, sequence);
       });
+    }
+    if (fewer) {
+      static_cast<void>(messages.finish());
+      continue;
     }
     for (const Rule& rule : wanted) {
       messages.add(encoded_bound(rule), [&](MessageBatch& batch, std::uint32_t sequence) {

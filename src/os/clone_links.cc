@@ -291,23 +291,34 @@ void lower_links(const CloneSite& site) {
     });
   }
   if (down.empty()) return;
+  for (const Address& address : site.host.addresses) {
+    if (!down.contains(address.link) || address.local.address.is_v4()) continue;
+    const std::string name = site.host.link_name(address.link);
+    static_cast<void>(write_value(fmt::format("{}/{}/keep_addr_on_down", conf6, name), 1));
+  }
   static_cast<void>(messages.finish());
   // The kernel keeps the local route of an address that a link got while it was down, not of one
   // that it had when it went down.
-  CloneMessages again(site.socket);
+  std::vector<const Address*> late;
   for (const Address& address : site.host.addresses) {
     const bool routed = std::ranges::any_of(site.host.routes, [&](const Route& route) {
       return route.table == table_local && route.type == RouteType::local &&
              route.dst == Prefix::host(address.local.address) && !route.next_hops.empty() &&
              route.next_hops.front().link == address.link;
     });
-    if (!down.contains(address.link) || !routed || !address.local.address.is_v4()) continue;
-    again.add(link_bound, [&](MessageBatch& batch, std::uint32_t sequence) {
-      batch.delete_address(address, sequence);
-    });
-    again.add(link_bound, [&](MessageBatch& batch, std::uint32_t sequence) {
-      batch.add_address(address, sequence);
-    });
+    if (down.contains(address.link) && routed) late.push_back(&address);
+  }
+  const auto v6 = std::stable_partition(late.begin(), late.end(), [](const Address* address) {
+    return address->local.family() == Family::v4;
+  });
+  std::reverse(v6, late.end());  // the youngest stands first
+  CloneMessages again(site.socket);
+  for (const bool adding : {false, true}) {
+    for (const Address* address : late) {
+      again.add(link_bound, [&](MessageBatch& batch, std::uint32_t sequence) {
+        adding ? batch.add_address(*address, sequence) : batch.delete_address(*address, sequence);
+      });
+    }
   }
   static_cast<void>(again.finish());
 }

@@ -39,7 +39,7 @@ class MessageBatch {
                 std::uint32_t sequence);
   /// Of IFF_UP, IFF_NOARP and the like those in `mask`, to what `flags` has.
   void set_flags(IfIndex link, std::uint32_t flags, std::uint32_t mask, std::uint32_t sequence);
-  /// Without a connected route, and without asking the neighbours whether they have it.
+  /// Without a connected route but on `lo`, and without asking the neighbours whether they have it.
   void add_address(const Address& address, std::uint32_t sequence);
   void delete_address(const Address& address, std::uint32_t sequence);
   void add_nexthop(const NextHopObject& object, std::uint32_t sequence);

@@ -94,10 +94,12 @@ void MessageBatch::add_address(const Address& address, std::uint32_t sequence) {
   if (v4 && !address.label.empty() && address.label.size() < IFNAMSIZ) {
     mnl_attr_put_strz(message, IFA_LABEL, address.label.c_str());
   }
-  constexpr std::uint32_t ours6 = IFA_F_NODAD;
-  const std::uint32_t kept = address.flags & IFA_F_HOMEADDRESS;
-  put(message, IFA_FLAGS,
-      static_cast<std::uint32_t>(IFA_F_NOPREFIXROUTE) | (v4 ? 0U : ours6 | kept));
+  // On `lo` that route is a local one, and those are not the same when added by hand.
+  const bool loopback = address.link == loopback_index;
+  std::uint32_t flags = address.flags & (IFA_F_HOMEADDRESS | IFA_F_NOPREFIXROUTE);
+  if (!loopback) flags |= IFA_F_NOPREFIXROUTE;
+  if (!v4) flags |= IFA_F_NODAD;
+  put(message, IFA_FLAGS, flags);
   if (address.metric != 0) put(message, IFA_RT_PRIORITY, address.metric);
   if (address.protocol != 0) put(message, IFA_PROTO, address.protocol);
   if ((address.flags & ifa_deprecated) != 0) {

@@ -37,24 +37,35 @@ Route bare(Route route, std::uint8_t leg_flags) {
 }
 
 /// Two lists that are to be equal: which elements only one of them has, or that the order differs.
-template <class T>
+/// One that is there in another state is missing, not surplus.
+template <class T, class Same>
 void compare(const std::vector<T>& wanted, const std::vector<T>& there, const Snapshot& host,
-             Unlike& out) {
+             Unlike& out, Same same) {
   if (wanted == there) return;
   std::vector<T> rest = there;
-  const std::size_t before = out.missing.size();
+  std::vector<T> unmet;
   for (const T& each : wanted) {
     const auto it = std::ranges::find(rest, each);
     if (it != rest.end()) {
       rest.erase(it);
     } else {
+      unmet.push_back(each);
       out.missing.push_back(words_for(each, host));
     }
   }
-  for (const T& each : rest) out.surplus.push_back(words_for(each, host));
-  if (before == out.missing.size() && rest.empty()) {
+  if (unmet.empty() && rest.empty()) {
     out.missing.push_back("the order of: " + words_for(wanted.front(), host));
   }
+  for (const T& each : unmet) {
+    const auto it = std::ranges::find_if(rest, [&](const T& other) { return same(each, other); });
+    if (it != rest.end()) rest.erase(it);
+  }
+  for (const T& each : rest) out.surplus.push_back(words_for(each, host));
+}
+
+template <class T>
+bool never_same(const T& /*a*/, const T& /*b*/) {
+  return false;
 }
 
 void compare_routes(const Snapshot& wanted, const Snapshot& there, Unlike& out) {
@@ -71,10 +82,10 @@ void compare_routes(const Snapshot& wanted, const Snapshot& there, Unlike& out) 
   for (const auto& [group, indices] : ours) {
     const auto it = theirs.find(group);
     compare(list(wanted, &indices), list(there, it != theirs.end() ? &it->second : nullptr), wanted,
-            out);
+            out, same_entry);
   }
   for (const auto& [group, indices] : theirs) {
-    if (!ours.contains(group)) compare({}, list(there, &indices), wanted, out);
+    if (!ours.contains(group)) compare({}, list(there, &indices), wanted, out, same_entry);
   }
 }
 
@@ -128,11 +139,12 @@ void compare_addresses(const Snapshot& wanted, const Snapshot& there, Unlike& ou
     }
     return by_link;
   };
+  const auto same = [](const Address& a, const Address& b) { return a.local == b.local; };
   const auto ours = lists(wanted);
   auto theirs = lists(there);
-  for (const auto& [key, list] : ours) compare(list, theirs[key], wanted, out);
+  for (const auto& [key, list] : ours) compare(list, theirs[key], wanted, out, same);
   for (const auto& [key, list] : theirs) {
-    if (!ours.contains(key)) compare({}, list, wanted, out);
+    if (!ours.contains(key)) compare({}, list, wanted, out, same);
   }
 }
 
@@ -144,7 +156,7 @@ void compare_rules(const Snapshot& wanted, const Snapshot& there, Unlike& out) {
                            [&](const Rule& rule) { return rule.family == family; });
       return rules;
     };
-    compare(of_family(wanted), of_family(there), wanted, out);
+    compare(of_family(wanted), of_family(there), wanted, out, never_same<Rule>);
   }
 }
 
@@ -160,7 +172,7 @@ void compare_nexthops(const Snapshot& wanted, const Snapshot& there, Unlike& out
     std::ranges::sort(objects, {}, &NextHopObject::id);
     return objects;
   };
-  compare(list(wanted), list(there), wanted, out);
+  compare(list(wanted), list(there), wanted, out, never_same<NextHopObject>);
 }
 
 void compare_hidden(const HiddenBits& wanted, const HiddenBits& there, Unlike& out) {
