@@ -4,8 +4,10 @@
 // agrees with the model, what differs is noticed, and nothing is left behind.
 #include "engine/rehearsal.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -80,9 +82,11 @@ void expect_agreement(const Snapshot& host) {
   EXPECT_GT(done.flows, 20U);
 }
 
-/// What of this namespace and of the machine could have been left behind.
+/// What of this namespace and of the machine could have been left behind; other tests have their
+/// own namespaces.
 std::string surroundings() {
-  return kernel_test::run("ip netns list; cut -d: -f1 /proc/net/dev | sort; ip rule; ip -6 rule")
+  return kernel_test::run(
+             "ip netns list | grep -v ^rt-; cut -d: -f1 /proc/net/dev | sort; ip rule; ip -6 rule")
       .text;
 }
 
@@ -328,6 +332,7 @@ TEST(Rehearsal, KilledAtAnyTimeItLeavesNothing) {
   for (int ms = 5; ms < 150; ms += 12) {
     const pid_t child = fork();
     if (child == 0) {
+      dup2(open("/dev/null", O_WRONLY), STDOUT_FILENO);
       execl(RETOUR_BINARY, "retour", "plan", "--rehearse", "-q", "--json", "--netns", b.c_str(),
             nullptr);
       _exit(127);
