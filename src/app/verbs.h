@@ -36,5 +36,6 @@ void add_netns(CLI::App& verb, Options& options);
 void add_snapshot_file(CLI::App& verb, Options& options);
 void add_segments(CLI::App& verb, Options& options);
 void add_policy(CLI::App& verb, Options& options);
+void add_policy_file(CLI::App& verb, Options& options);
 
 }  // namespace retour
