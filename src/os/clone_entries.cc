@@ -84,11 +84,11 @@ void add_until_done(const CloneSite& site, std::vector<const Group*> groups) {
     if (!helped && with_link) {
       for (const auto& [group, why] : refused) {
         // Each by itself: the order is lost, but no more than that.
-        for (std::size_t i = 0; i < group->size(); ++i) {
-          const Group alone{(*group)[i]};
+        for (const Route* route : *group) {
+          const Group alone{route};
           const auto failed = add_groups(site, {&alone}, true);
           if (failed.empty()) continue;
-          site.decline(words_for(*(*group)[i], site.host), failed.begin()->second.front());
+          site.decline(words_for(*route, site.host), failed.begin()->second.front());
         }
       }
       return;

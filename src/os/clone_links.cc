@@ -143,11 +143,11 @@ std::vector<const Address*> as_they_came(const Snapshot& host,
   };
   std::vector<Came> list;
   std::map<IfIndex, std::size_t> layers;
-  for (auto it = addresses.rbegin(); it != addresses.rend(); ++it) {
-    const Address& each = **it;
-    list.push_back({layers[each.link]++,
-                    place_of(host, Prefix::host(each.local.network().address), each.link),
-                    place_of(host, Prefix::host(each.local.address), each.link), &each});
+  const std::vector<const Address*> oldest_first(addresses.rbegin(), addresses.rend());
+  for (const Address* each : oldest_first) {
+    list.push_back({layers[each->link]++,
+                    place_of(host, Prefix::host(each->local.network().address), each->link),
+                    place_of(host, Prefix::host(each->local.address), each->link), each});
   }
   std::ranges::stable_sort(
       list, {}, [](const Came& each) { return std::tuple(each.layer, each.subnet, each.twin); });
