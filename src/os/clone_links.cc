@@ -95,8 +95,21 @@ void make_veths(const CloneSite& site) {
     links.push_back(&link);
   }
   const auto outcomes = messages.finish();
+  const auto there = site.kernel.snapshot();
   for (std::size_t i = 0; i < outcomes.size(); ++i) {
-    if (!outcomes[i].empty()) site.decline("link " + links[i]->name, outcomes[i]);
+    if (outcomes[i].empty()) continue;
+    // Modules of tunnels put a link of their own into each new namespace (tunl0, sit0): it is the
+    // host's as well, or it stands where one of the host's is to be.
+    const Link* other = there ? there->link(links[i]->index) : nullptr;
+    if (other != nullptr && other->name == links[i]->name) continue;
+    std::string why = outcomes[i];
+    if (other != nullptr) {
+      why += fmt::format(
+          " (index {} is {}'s here; sysctl net.core.fb_tunnels_only_for_init_net=1 "
+          "makes namespaces without)",
+          other->index.value, other->name);
+    }
+    site.decline("link " + links[i]->name, why);
   }
 }
 
