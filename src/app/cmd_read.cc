@@ -9,6 +9,7 @@
 #include "app/change.h"
 #include "app/host.h"
 #include "app/policy_file.h"
+#include "app/rehearse.h"
 #include "app/verbs.h"
 #include "diagnose/diagnose.h"
 #include "os/managers.h"
@@ -16,6 +17,7 @@
 #include "text/import.h"
 #include "text/printable.h"
 #include "text/render_diagnosis.h"
+#include "text/render_rehearsal.h"
 #include "text/render_report.h"
 #include "text/report_json.h"
 #include "text/snapshot_json.h"
@@ -125,15 +127,23 @@ Connections open_connections(const Options& options, const Snapshot& host, const
   return std::nullopt;
 }
 
-int plan_host(const Options& options, const Console& console) {
+int plan_host(const Options& options, bool rehearsed, const Console& console) {
   const auto read = read_and_diagnose(options);
   if (!read) return console.fail(read.error());
-  const Plan cure = plan(read->host, read->policy.policy, read->diagnosis,
-                         open_connections(options, read->host, console));
+  Plan cure = plan(read->host, read->policy.policy, read->diagnosis,
+                   open_connections(options, read->host, console));
+  std::optional<Rehearsal> rehearsal;
+  if (rehearsed && !cure.refused) {
+    auto done = rehearse_plan(read->host, cure);
+    if (!done) return console.fail(done.error());
+    rehearsal = std::move(*done);
+  }
   if (console.json()) {
-    console.print(json_report(read->host, cure));
+    console.print(rehearsal ? json_report(read->host, cure, *rehearsal)
+                            : json_report(read->host, cure));
   } else {
     console.print(render(read->host, cure, console.style()));
+    if (rehearsal) console.print(render(read->host, *rehearsal, console.style()));
     if (cure.pending() && !cure.refused) {
       console.say("Of this host and no other: retour apply --expect " + cure.fingerprint + "\n");
     }
@@ -247,8 +257,11 @@ void add_plan(CLI::App& app, Options& options, Run& run) {
   add_snapshot_file(*verb, options);
   add_policy(*verb, options);
   add_protection(*verb, options);
-  verb->callback(
-      [&] { run = [&](const Console& console) { return plan_host(options, console); }; });
+  static bool rehearsed = false;
+  verb->add_flag("--rehearse", rehearsed, "Try it on a clone of the host, in a namespace");
+  verb->callback([&] {
+    run = [&](const Console& console) { return plan_host(options, rehearsed, console); };
+  });
 }
 
 void add_snapshot(CLI::App& app, Options& options, Run& run) {

@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 #include <iostream>
 
@@ -102,4 +103,8 @@ int main(int argc, char** argv) {
 }  // namespace
 }  // namespace retour
 
-int main(int argc, char** argv) { return retour::main(argc, argv); }
+int main(int argc, char** argv) {
+  // A limit on the size of files is to be an error of the write, which is told and taken back.
+  std::signal(SIGXFSZ, SIG_IGN);
+  return retour::main(argc, argv);
+}

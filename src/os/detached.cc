@@ -2,6 +2,7 @@
 #include "os/detached.h"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -36,19 +37,32 @@ void silence() {
     ignore.sa_handler = SIG_IGN;
     sigaction(number, &ignore, nullptr);
   }
+  // Whoever mends a host opens more than the caller may have been allowed; root may allow itself.
+  constexpr rlim_t files_enough = 256;
+  rlimit files{};
+  if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files_enough) {
+    files = {files_enough, std::max(files.rlim_max, files_enough)};
+    static_cast<void>(setrlimit(RLIMIT_NOFILE, &files));
+  }
   if (chdir("/") != 0) return;  // a file system stays busy, no more
 }
 
-/// Leaves `line` as file 3, `ready` as file 4 and nothing else of ours.
-void close_all_but(int line, int ready) {
+/// Leaves `line` as file 3, `ready` as file 4 and nothing else of ours. False where there are not
+/// enough descriptors for that: a pipe of the caller's must not stay open, nor the wrong one
+/// watched.
+bool close_all_but(int line, int ready) {
   const int null = open("/dev/null", O_RDWR);
-  for (const int standard : {0, 1, 2}) dup2(null, standard);
+  if (null < 0) return false;
+  for (const int standard : {0, 1, 2}) {
+    if (dup2(null, standard) < 0) return false;
+  }
   // Copies that none of the numbers below can be.
-  const int safe_line = fcntl(line, F_DUPFD, 64);
-  const int safe_ready = fcntl(ready, F_DUPFD, 64);
-  dup2(safe_line, 3);
-  dup2(safe_ready, 4);
+  const int safe_line = fcntl(line, F_DUPFD, 5);
+  const int safe_ready = fcntl(ready, F_DUPFD, 5);
+  if (safe_line < 0 || safe_ready < 0) return false;
+  if (dup2(safe_line, 3) < 0 || dup2(safe_ready, 4) < 0) return false;
   close_range(5, ~0U, 0);
+  return true;
 }
 
 }  // namespace
@@ -69,7 +83,7 @@ Result<DetachedProcess> DetachedProcess::start(const std::function<Result<void>(
     silence();
     const auto prepared = before();
     const int errnum = prepared ? 0 : std::max(prepared.error().errnum, 1);
-    close_all_but(line->read.get(), ready->write.get());
+    if (!close_all_but(line->read.get(), ready->write.get())) _exit(1);
     const bool told = write(4, &errnum, sizeof(errnum)) == sizeof(errnum);
     if (!prepared || !told) _exit(1);
     close(4);
@@ -85,7 +99,8 @@ Result<DetachedProcess> DetachedProcess::start(const std::function<Result<void>(
   do {
     size = read(ready->read.get(), &errnum, sizeof(errnum));
   } while (size < 0 && errno == EINTR);
-  if (size != sizeof(errnum)) return failed(ECHILD);
+  // Most likely it had not enough descriptors; it could not say so.
+  if (size != sizeof(errnum)) return failed(EMFILE);
   if (errnum != 0) return failed(errnum);
   return DetachedProcess(std::move(line->write));
 }

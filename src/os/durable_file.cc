@@ -50,6 +50,10 @@ Error file_error(std::string doing, int errnum) {
   } else if (errnum == EROFS) {
     error.kind = ErrorKind::permission;
     error.hint = "the file system is read-only: make it writable";
+  } else if (errnum == ENOSPC || errnum == EDQUOT) {
+    error.hint = "the file system is full, or has no inode left (`df`, `df -i`): make room on it";
+  } else if (errnum == EFBIG) {
+    error.hint = "a limit on the size of files is set (`ulimit -f`): lift it";
   } else if (errnum == ENOENT || errnum == ENOTDIR) {
     error.kind = ErrorKind::not_found;
   }

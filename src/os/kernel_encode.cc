@@ -158,6 +158,13 @@ void MessageBatch::add_route(const Route& route, std::uint32_t sequence) {
   finish(message);
 }
 
+void MessageBatch::append_route(const Route& route, std::uint32_t sequence) {
+  nlmsghdr* message =
+      start(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_APPEND, sequence, encoded_bound(route));
+  put_route(message, route);
+  finish(message);
+}
+
 void MessageBatch::delete_route(const Route& route, std::uint32_t sequence) {
   nlmsghdr* message = start(RTM_DELROUTE, 0, sequence, encoded_bound(route));
   put_route(message, route);

@@ -99,6 +99,23 @@ Result<InsideNetns> InsideNetns::enter(const Netns& netns) {
   return InsideNetns(std::move(before));
 }
 
+Result<InsideNetns> InsideNetns::enter_new() {
+  Fd before(::open(own_namespace, O_RDONLY | O_CLOEXEC));
+  if (!before.valid())
+    return fail(netns_error("open the network namespace of this process", errno));
+  if (unshare(CLONE_NEWNET) == 0) return InsideNetns(std::move(before));
+  Error error = netns_error("make a throw-away network namespace", errno);
+  if (error.kind == ErrorKind::permission) {
+    error.why = "CAP_SYS_ADMIN is missing";
+    error.hint =
+        "run it as root; of a snapshot also as anybody, where users may make namespaces: "
+        "unshare -rn retour plan --rehearse --snapshot FILE";
+  } else if (error.errnum == ENOSPC || error.errnum == EUSERS) {
+    error.hint = "the limit is /proc/sys/user/max_net_namespaces";
+  }
+  return fail(std::move(error));
+}
+
 InsideNetns::~InsideNetns() {
   if (!before_.valid()) return;
   // Going on in the wrong namespace would change the wrong host.

@@ -44,6 +44,8 @@ class Netns {
 class InsideNetns {
  public:
   [[nodiscard]] static Result<InsideNetns> enter(const Netns& netns);
+  /// A namespace that is made for it: without a name, gone with the last socket opened there.
+  [[nodiscard]] static Result<InsideNetns> enter_new();
   InsideNetns(InsideNetns&&) noexcept = default;
   InsideNetns& operator=(InsideNetns&&) = delete;
   ~InsideNetns();
