@@ -30,6 +30,8 @@ ROWS = (
     ("pod", "a later /32 in main", "wins"),
     ("pod_guard", "... with a guard written by hand", "wins"),
     ("residue", "left after removal", "0"),
+    ("outage", "outage while it applies", "0 ms"),
+    ("outage_again", "... while it applies again", "0 ms"),
     ("wall", "time of apply", None),
     ("wall_sbr", "... in sbr alone", None),
 )
@@ -109,6 +111,15 @@ def residue(tool):
                 "residue": changes(before, host.facts())}
 
 
+def outage(tool):
+    with tool.host() as host:
+        tool.plain(host)
+        host.measure()
+        asked = [next(iter(FAST.values())), host.management]
+        return {"outage": host.outage(asked, lambda: tool.apply(host)),
+                "outage_again": host.outage(asked, lambda: tool.again(host))}
+
+
 def flap(tool):
     found = {}
     for key, nics in (("flap", [NIC]), ("flap_two", [NIC, OTHER_NIC])):
@@ -162,12 +173,12 @@ def foreign(tool):
     return found
 
 
-ALL = (reachable, pod_guard, residue, flap, readdress, second, shared, foreign)
+ALL = (reachable, pod_guard, residue, outage, flap, readdress, second, shared, foreign)
 OF_NO_TOOL = (reachable, shared)
 
 
 def ask(tool):
-    """One round of one tool: {key: cell}; `wall…` in seconds."""
+    """One round of one tool: {key: cell}; times are numbers, in seconds."""
     found = {}
     for case in ALL if tool.cures else OF_NO_TOOL:
         found |= case(tool)

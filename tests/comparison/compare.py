@@ -34,7 +34,7 @@ def merged(rounds):
             found[key] = cases.NOT_ASKED
         elif isinstance(values[0], float):
             low, middle, high = (1000 * f(values) for f in (min, statistics.median, max))
-            found[key] = f"{middle:.0f} ms ({low:.0f} to {high:.0f})"
+            found[key] = f"{middle:.0f} ms" + (f" ({low:.0f} to {high:.0f})" if f"{low:.0f}" != f"{high:.0f}" else "")
         else:
             found[key] = "; ".join(dict.fromkeys(values))
     return found

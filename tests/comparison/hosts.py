@@ -18,6 +18,7 @@ import socket
 import struct
 import subprocess
 import tempfile
+import threading
 import time
 
 # The real case: names, addresses and metrics of its host B, and one NIC of its host A.
@@ -33,9 +34,8 @@ FAST = {
 }
 SUBNET = "29.28.192.0/20"
 PEER = "29.28.204.80"
-METRIC = {nic: 105 + k for k, nic in enumerate(FAST)}
 MANAGEMENT = "enp218s0"
-MANAGEMENT_METRIC = 104
+METRIC = {nic: 104 + k for k, nic in enumerate((MANAGEMENT, *FAST))}
 PORT = {nic: f"b{k}" for k, nic in enumerate(FAST)} | {MANAGEMENT: "bm"}
 CLONE_NEWNET = 0x40000000
 ETH_P_ALL = 3
@@ -104,22 +104,24 @@ def differ(before, after):
 class Host:
     """REQUIRES: root. Gates of the case: rp_filter=1, arp_ignore=1.
 
-    attached: the fast NICs are in the host, up and addressed; else they wait, bare, in `switch`.
+    fast: where the fast NICs are: "addressed" and up in the host; "bare", all of its NICs down and
+    without address; or "elsewhere", bare in `switch`.
     shared_management: the management NIC is in the fast segment and has an address of its subnet.
     """
 
-    def __init__(self, attached=True, shared_management=False):
+    def __init__(self, fast="addressed", shared_management=False):
         self.name = f"rt-cmp-{os.getpid()}-{next(numbers)}"
         self.netns, self.peer, self.switch = (f"{self.name}-{part}" for part in ("b", "p", "net"))
         self.shared_management = shared_management
         self.owners = {address: nic for nic, address in FAST.items()}
         self.management = "29.28.207.211" if shared_management else "192.168.0.211"
         self.gateway = "29.28.207.1" if shared_management else "192.168.0.1"
+        self.length = 20 if shared_management else 24
         self.owners[self.management] = MANAGEMENT
         self.space = None
         self.private = pathlib.Path(tempfile.mkdtemp(prefix=f"{self.name}-"))
         try:
-            self.build(attached)
+            self.build(fast)
             self.open_space()
             self.open_sockets()
         except BaseException:
@@ -132,7 +134,7 @@ class Host:
     def __exit__(self, *_):
         self.close()
 
-    def build(self, attached):
+    def build(self, fast):
         batch("", [f"netns add {netns}" for netns in (self.netns, self.peer, self.switch)])
         for netns in (self.netns, self.peer, self.switch):
             self.set_gates(netns, "0" if netns == self.switch else "1")
@@ -144,7 +146,7 @@ class Host:
             lines.append(f"link set {bridge} up")
         lines.append(f"addr add {self.gateway}/24 dev {segment[MANAGEMENT]}")
         for nic, port in PORT.items():
-            inside = f"netns {self.netns}" if attached or nic == MANAGEMENT else ""
+            inside = f"netns {self.netns}" if fast != "elsewhere" or nic == MANAGEMENT else ""
             lines.append(f"link add {port} type veth peer name {nic} {inside}")
             lines.append(f"link set {port} master {segment[nic]} up")
         for port, nic, bridge in (("p0", "enp1s0", "fast"), ("pm", "eno1", "slow")):
@@ -153,16 +155,18 @@ class Host:
         batch(self.switch, lines)
         batch(self.peer, ["link set lo up", "link set enp1s0 up", f"addr add {PEER}/20 dev enp1s0",
                           "link set eno1 up", "addr add 192.168.0.80/24 dev eno1"])
-        lines = ["link set lo up"]
-        for nic, address in FAST.items() if attached else ():
-            lines.append(f"link set {nic} up")
-            lines.append(f"addr add {address}/20 brd + dev {nic} metric {METRIC[nic]}")
-        length = 20 if self.shared_management else 24
-        lines.append(f"link set {MANAGEMENT} up")
-        lines.append(f"addr add {self.management}/{length} brd + dev {MANAGEMENT} metric {MANAGEMENT_METRIC}")
-        lines.append(f"route add default via {self.gateway} dev {MANAGEMENT} metric {MANAGEMENT_METRIC}")
-        batch(self.netns, lines)
-        self.wait_for_carrier([MANAGEMENT] + (list(FAST) if attached else []))
+        ip(self.netns, "link", "set", "lo", "up")
+        if fast == "addressed":
+            batch(self.netns, [line for nic in FAST for line in (
+                f"link set {nic} up", f"addr add {FAST[nic]}/20 brd + dev {nic} metric {METRIC[nic]}")])
+        if fast != "bare":
+            batch(self.netns, [
+                f"link set {MANAGEMENT} up",
+                f"addr add {self.management}/{self.length} brd + dev {MANAGEMENT} metric {METRIC[MANAGEMENT]}",
+                f"route add default via {self.gateway} dev {MANAGEMENT} metric {METRIC[MANAGEMENT]}"])
+            self.wait_for_carrier([MANAGEMENT, *(FAST if fast == "addressed" else ())])
+        with within(self.netns):
+            self.index = {nic: index for index, nic in socket.if_nameindex()}
 
     @staticmethod
     def set_gates(netns, value):
@@ -313,6 +317,30 @@ class Host:
                     return nic
             time.sleep(0.001)
         return "none"
+
+    def outage(self, addresses, action):
+        """Seconds for which the worst of ADDRESSES was silent while ACTION ran: pings, 5 ms apart."""
+        pause, ident = 0.005, next(numbers)
+        sent, answers = 0, collections.Counter()
+        acting = threading.Thread(target=action)
+        with within(self.peer), socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP) as pinger:
+            pinger.setblocking(False)
+            acting.start()
+            end = None
+            while end is None or time.monotonic() < end:
+                if acting.is_alive():
+                    sent += 1
+                    for address in addresses:
+                        with contextlib.suppress(OSError):
+                            pinger.sendto(echo_request(ident), (address, 0))
+                elif end is None:
+                    end = time.monotonic() + 0.3
+                time.sleep(pause)
+                with contextlib.suppress(BlockingIOError):
+                    while True:
+                        packet, (source, _) = pinger.recvfrom(2048)
+                        answers[source] += echo_reply(packet) == ident
+        return pause * max(max(0, sent - answers[address]) for address in addresses)
 
     # What is on the host.
 

@@ -12,7 +12,7 @@ import socket
 import subprocess
 import time
 
-from hosts import FAST, MANAGEMENT, MANAGEMENT_METRIC, METRIC, SUBNET, Failed, Host, batch, run, wait_until, within
+from hosts import FAST, MANAGEMENT, METRIC, SUBNET, Failed, Host, batch, run, wait_until, within
 
 TABLE = {nic: 200 + k for k, nic in enumerate(FAST)}
 
@@ -96,7 +96,7 @@ class Sbr(NoTool):
         return f"containernetworking-plugins {debian_version('containernetworking-plugins')}"
 
     def host(self, **kinds):
-        host = Host(attached=False, **kinds)
+        host = Host(fast="elsewhere", **kinds)
         host.cni = {nic: [address] for nic, address in FAST.items()}
         host.attached, host.seconds_in_sbr = {}, 0.0
         return host
@@ -204,28 +204,70 @@ KEEP_FOREIGN = "[Network]\nManageForeignRoutingPolicyRules=no\n"
 
 
 class Networkd(NoTool):
-    """It owns the addresses, from its files; the cure is sections in the same files. Every change
-    of a file is followed by a restart, as `systemctl restart systemd-networkd` does it."""
+    """It owns the addresses, from its files; the cure is sections in the same files. A change is
+    followed by `networkctl reload`; to have it all done once more, the service is restarted."""
 
     title = "systemd-networkd"
     cures = True
     program = "/lib/systemd/systemd-networkd"
+    bus = "/usr/bin/dbus-daemon"
 
     def __init__(self, keep_foreign=False, guard=False):
         self.keep_foreign, self.guard = keep_foreign, guard
 
     def missing(self):
-        if os.access(self.program, os.X_OK):
-            return None
-        return f"{self.program}: not there (apt-get install systemd)"
+        for program, package in ((self.program, "systemd"), (self.bus, "dbus-daemon dbus-system-bus-common")):
+            if not os.access(program, os.X_OK):
+                return f"{program}: not there (apt-get install {package})"
+        return None
 
     def version(self):
         return f"systemd {debian_version('systemd')}"
 
+    def host(self, **kinds):
+        host = Host(fast="bare", **kinds)
+        try:
+            host.networkd = {nic: [address] for nic, address in FAST.items()}
+            host.networkd[MANAGEMENT] = [host.management]
+            host.cured, host.daemon = False, None
+            self.tell_udev(host)
+            if self.keep_foreign:
+                drop_in = host.private / "run/systemd/networkd.conf.d"
+                drop_in.mkdir()
+                (drop_in / "keep.conf").write_text(KEEP_FOREIGN)
+            (host.private / "run/dbus").mkdir()
+            self.start(host, self.bus, "--system", "--nofork", "--nopidfile", "--nosyslog")
+            wait_until("the system bus", (host.private / "run/dbus/system_bus_socket").exists)
+            self.write_files(host)
+            self.restart(host)
+        except BaseException:
+            host.close()
+            raise
+        return host
+
+    @staticmethod
+    def start(host, *argv):
+        """Leaves its identifier, as the host sees it, in a file."""
+        name = os.path.basename(argv[0])
+        log = (host.private / f"{name}.log").open("a")
+        script = 'echo $$ >"$1"; shift; exec "$@"'
+        return subprocess.Popen(host.inside("sh", "-c", script, "sh", str(host.private / f"{name}.pid"), *argv),
+                                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    @staticmethod
+    def tell_udev(host):
+        """What udev writes when it has seen a NIC. A networkd that believes itself in a container
+        (a read-only /sys) needs it not, but then spares what it did not make."""
+        data = host.private / "run/udev/data"
+        data.mkdir(parents=True)
+        with within(host.netns):
+            for index, nic in socket.if_nameindex():
+                (data / f"n{index}").write_text(f"I:1\nE:ID_NET_NAME={nic}\n")
+
     def file_of(self, host, nic):
-        addresses, metric = host.networkd[nic], METRIC.get(nic, MANAGEMENT_METRIC)
-        length = 24 if nic == MANAGEMENT and not host.shared_management else 20
-        values = {"nic": nic, "length": length, "metric": metric, "subnet": SUBNET, "table": TABLE.get(nic)}
+        addresses = host.networkd[nic]
+        length = host.length if nic == MANAGEMENT else 20
+        values = {"nic": nic, "length": length, "metric": METRIC[nic], "subnet": SUBNET, "table": TABLE.get(nic)}
         text = NETWORK.format(**values)
         for address in addresses:
             text += ADDRESS.format(address=address, **values)
@@ -240,69 +282,65 @@ class Networkd(NoTool):
                 text += GUARD.format(**values)
         return text
 
-    def host(self, **kinds):
-        host = Host(**kinds)
-        try:
-            host.networkd = {nic: [address] for nic, address in FAST.items()}
-            host.networkd[MANAGEMENT] = [host.management]
-            host.cured, host.daemon = False, None
-            self.tell_udev(host)
-            if self.keep_foreign:
-                drop_in = host.private / "run/systemd/networkd.conf.d"
-                drop_in.mkdir()
-                (drop_in / "keep.conf").write_text(KEEP_FOREIGN)
-            self.again(host)
-        except BaseException:
-            host.close()
-            raise
-        return host
-
-    @staticmethod
-    def tell_udev(host):
-        """What udev writes when it has seen a NIC. A networkd that believes itself in a container
-        (a read-only /sys) needs it not, but then spares what it did not make."""
-        data = host.private / "run/udev/data"
-        data.mkdir(parents=True)
-        with within(host.netns):
-            for index, nic in socket.if_nameindex():
-                (data / f"n{index}").write_text(f"I:1\nE:ID_NET_NAME={nic}\n")
-
-    def again(self, host):
-        """Files as they should be now, stop, start, and wait until every NIC is configured."""
+    def write_files(self, host):
+        """Returns the NICs whose file is another now."""
+        changed = []
         for nic in host.networkd:
-            (host.private / "network" / f"10-{nic}.network").write_text(self.file_of(host, nic))
-        if host.daemon:
-            host.run("sh", "-c", f"kill $(cat {host.private}/networkd.pid)")
-            host.daemon.wait()
-        states = host.private / "run/systemd/netif/links"
-        for state in states.glob("*"):
-            state.unlink()
-        start = f"echo $$ >{host.private}/networkd.pid; exec {self.program}"
-        host.daemon = subprocess.Popen(host.inside("sh", "-c", start), stdin=subprocess.DEVNULL,
-                                       stdout=subprocess.DEVNULL, stderr=(host.private / "networkd.log").open("a"))
-        self.wait_until_configured(host)
+            path, text = host.private / "network" / f"10-{nic}.network", self.file_of(host, nic)
+            if not path.exists() or path.read_text() != text:
+                path.write_text(text)
+                changed.append(nic)
+        return changed
 
-    def wait_until_configured(self, host):
-        states = host.private / "run/systemd/netif/links"
-        wanted = len(host.networkd)
+    def state_of(self, host, nic):
+        return host.private / f"run/systemd/netif/links/{host.index[nic]}"
+
+    def wait_until_configured(self, host, nics):
+        """REQUIRES: the states of NICS were removed before: networkd writes them anew."""
 
         def configured():
             if host.daemon.poll() is not None:
-                raise Failed(f"{self.program}: exit {host.daemon.returncode}\n"
-                             + (host.private / "networkd.log").read_text())
-            texts = [state.read_text() for state in states.glob("[0-9]*")]
-            return sum("ADMIN_STATE=configured" in text for text in texts) == wanted
+                log = (host.private / "systemd-networkd.log").read_text()
+                raise Failed(f"{self.program}: exit {host.daemon.returncode}\n{log}")
+            states = [self.state_of(host, nic) for nic in nics]
+            return all(state.exists() and "ADMIN_STATE=configured" in state.read_text() for state in states)
 
-        wait_until(f"{self.program} has configured {wanted} NICs", configured, seconds=20)
+        wait_until(f"{self.program} has configured {', '.join(nics)}", configured, seconds=20)
+
+    def forget_states(self, host, nics):
+        for nic in nics:
+            self.state_of(host, nic).unlink(missing_ok=True)
+
+    def restart(self, host):
+        if host.daemon:
+            host.run("sh", "-c", f"kill $(cat {host.private}/systemd-networkd.pid)")
+            host.daemon.wait()
+        self.forget_states(host, host.networkd)
+        host.daemon = self.start(host, self.program)
+        self.wait_until_configured(host, host.networkd)
+
+        def on_the_bus():
+            return subprocess.run(host.inside("networkctl", "reload"), capture_output=True, check=False).returncode == 0
+
+        wait_until(f"{self.program} is on the bus", on_the_bus)
+
+    def reload(self, host):
+        changed = self.write_files(host)
+        self.forget_states(host, changed)
+        host.run("networkctl", "reload")
+        self.wait_until_configured(host, changed)
 
     def apply(self, host):
         host.cured = True
-        self.again(host)
+        self.reload(host)
 
-    def readdress(self, host, nic, addresses):
-        host.networkd[nic] = list(addresses)
-        self.again(host)
+    def again(self, host):
+        self.restart(host)
 
     def remove(self, host):
         host.cured = False
-        self.again(host)
+        self.reload(host)
+
+    def readdress(self, host, nic, addresses):
+        host.networkd[nic] = list(addresses)
+        self.reload(host)
