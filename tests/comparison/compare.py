@@ -41,7 +41,7 @@ def merged(rounds):
 
 
 # What no program that has ended can do; `flap_again` is what retour promises.
-NOT_PROMISED = ("flap", "flap_two")
+NOT_PROMISED = ("flap", "flap_two", "beside")
 
 
 def imperfect(column):

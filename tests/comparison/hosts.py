@@ -327,7 +327,7 @@ class Host:
             pinger.setblocking(False)
             acting.start()
             end = None
-            while end is None or time.monotonic() < end:
+            while end is None or time.monotonic() < end and any(answers[address] < sent for address in addresses):
                 if acting.is_alive():
                     sent += 1
                     for address in addresses:
@@ -357,10 +357,11 @@ class Host:
         self.wait_for_carrier(["pod0"])
 
     def rules(self):
-        return [" ".join(line.split()) for line in ip(self.netns, "-4", "rule").splitlines()]
+        """Numeric: the names of tables are those of the machine that runs this."""
+        return [" ".join(line.split()) for line in ip(self.netns, "-4", "-N", "rule").splitlines()]
 
     def facts(self):
-        routes = ip(self.netns, "-4", "route", "show", "table", "all").splitlines()
+        routes = ip(self.netns, "-4", "-N", "route", "show", "table", "all").splitlines()
         sysctls = []
         with within(self.netns):
             for path in pathlib.Path("/proc/sys/net").glob("ipv[46]/conf/*/*"):

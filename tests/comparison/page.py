@@ -10,7 +10,7 @@ import textwrap
 
 import cases
 from hosts import FAST, METRIC, SUBNET
-from tools import CURE_OF_ADDRESS, CURE_OF_NIC, GUARD, KEEP_FOREIGN, TABLE, Sbr
+from tools import CURE_OF_ADDRESS, CURE_OF_NIC, GUARD, KEEPING, SPARING, TABLE, Sbr
 
 TITLE = "# retour beside its peers\n"
 SCRIPT = "tests/comparison/compare.py"
@@ -48,6 +48,8 @@ What the rows ask:
   by, before and after.
 - **a later /32 in main**: a route to a pod with an address of the subnet is added to main after
   apply. A datagram bound to a fast address must go to the pod.
+- **beside networkd**: retour cures a host that networkd has configured without a cure, and networkd
+  is restarted.
 - **left after removal**: rules, routes, sysctls and files beside what was there before apply.
 - **outage**: from a host whose NICs are in use. The peer pings the fast address that answers
   anyway, and the management address, every 5 ms while the tool works: the time for which the worse
@@ -67,22 +69,29 @@ WHY = {
     ("again", "CNI sbr"): "sbr's rules have no priority of their own: each new one goes before all others, so that"
     " each DEL and ADD moves them, ahead of an operator's rules too.",
     ("add_twice", "CNI sbr"): "Each rule is there twice, with a new, empty table.",
-    ("foreign", "systemd-networkd"): "networkd removes rules that it did not make when it configures a NIC;"
-    " `ManageForeignRoutingPolicyRules=no` in networkd.conf stops that.",
+    ("foreign", "networkd"): "networkd removes rules that it did not make when it configures a NIC;"
+    " `ManageForeignRoutingPolicyRules=no` in networkd.conf stops that: tuned.",
     ("outage", "CNI sbr"): "A NIC that is in use gets sbr by a new attachment, and is away meanwhile. NICs that come"
     " with sbr from the start do not know this.",
-    ("outage_again", "CNI sbr"): "The same.",
-    ("again", "systemd-networkd"): "A restart forgets `RouteMetric=` of addresses that are there already"
+    ("outage_again", "CNI sbr"): "For the same reason.",
+    ("beside", "retour"): "networkd takes the addresses away when it starts, and with them the kernel takes the"
+    " routes of all tables; it deletes the rules itself. `retour status` names networkd, `retour apply` puts all"
+    " back; beside a tuned networkd nothing is lost.",
+    ("again", "networkd"): "A restart forgets `RouteMetric=` of addresses that are there already"
     " (systemd issue 25843): the subnet's routes lose their order, and with it what is not bound to an address.",
-    ("outage", "systemd-networkd"): "A reload takes the addresses of a NIC whose file has changed away, and sets them"
+    ("again", "networkd, tuned"): "As without: the addresses stay now, `RouteMetric=` does not.",
+    ("residue", "networkd, tuned"): "It is told to leave alone what is not in its files, and does so with what was in"
+    " them yesterday.",
+    ("outage", "networkd"): "A reload takes the addresses of a NIC whose file has changed away, and sets them"
     " anew.",
-    ("outage_again", "systemd-networkd"): "A restart does that with all NICs, that of management too.",
+    ("outage_again", "networkd"): "A restart does that with all NICs, that of management too;"
+    " `KeepConfiguration=static` is against it: tuned.",
     ("unbound", "CNI sbr"): "sbr moves the subnet's routes out of main, so that what is not bound to an address takes"
     " the default route. For a pod that is meant; for a host it is a change of path.",
     ("pod", "CNI sbr"): "A rule \"from ADDRESS\" with a route for the whole subnet in its table hides main's longer"
     " prefixes. There is no option against it.",
-    ("pod", "systemd-networkd"): "A rule \"from ADDRESS\" with a route for the whole subnet in its table hides main's"
-    " longer prefixes. One more section, written by hand, mends it: see below.",
+    ("pod", "networkd"): "A rule \"from ADDRESS\" with a route for the whole subnet in its table hides main's"
+    " longer prefixes. One more section, written by hand, mends it: tuned.",
 }
 METHOD = """
 ## How it was measured
@@ -119,18 +128,19 @@ def wrapped(text):
 
 def reading(columns):
     wanted = {key: right for key, _, right in cases.ROWS}
-    what_of = {key: what.removeprefix("... ") for key, what, _ in cases.ROWS}
 
     def as_asked(title):
         cells = {key: got for key, got in columns[title].items() if wanted[key] and got != cases.NOT_ASKED}
         return f"{title} {sum(got == wanted[key] for key, got in cells.items())} of {len(cells)}"
 
     text = "\n## What it shows\n\n"
-    text += paragraph(f"Cells as one would ask for them: {', '.join(map(as_asked, columns))}. The others, and why:")
-    for (key, title), why in WHY.items():
-        got = columns[title][key]
-        if got not in (wanted[key], cases.NOT_ASKED):
-            text += paragraph(f"- **{title}, {what_of[key]}: {got}.** {why}", "  ")
+    text += paragraph(f"Cells as one would ask for them: {'; '.join(map(as_asked, columns))}. The others, and why:")
+    text += "\n"
+    for title, cells in columns.items():
+        for key, what, right in cases.ROWS:
+            why = WHY.get((key, title))
+            if why and cells[key] not in (right, cases.NOT_ASKED):
+                text += paragraph(f"- **{title}, {what.removeprefix('... ')}: {cells[key]}.** {why}", "  ")
     return text + wrapped(BETTER)
 
 
@@ -138,9 +148,9 @@ BETTER = """
 Where a peer does better:
 
 - networkd stays, and mends a flap by itself; it owns the addresses, and keeps all of it over a
-  reboot. If networkd configures a host with static addresses anyway, sections as below, a guard
-  and `ManageForeignRoutingPolicyRules=no` give it the rules and routes that retour adds. They are
-  for addresses that are written down: not for those of DHCP.
+  reboot. If networkd configures a host with static addresses anyway, and is tuned as below, it
+  gets the rules and routes that retour adds. They are for addresses that are written down: not for
+  those of DHCP.
 - sbr itself is quick: it adds a rule and moves routes, and looks at nothing else. For pods,
   whose NICs come and go with their attachments, it is made; retour is for hosts.
 - Neither of them looks: that a reply leaves by the right NIC, that a gate was the cause, what else
@@ -165,19 +175,26 @@ def configuration():
 {conflist}
 ```
 
-**systemd-networkd**, in the file of each NIC beside its `[Address]` (systemd.network(5)):
+**networkd**, in the file of each NIC beside its `[Address]` (systemd.network(5)):
 
 ```ini
 {cure.strip()}
 ```
 
-A guard by hand, once, and what spares foreign rules (`networkd.conf.d`):
+**networkd, tuned** is the same, and what else its manual offers. A guard, in one of the files:
 
 ```ini
 {GUARD.format(**values).strip()}
 ```
+
+in the `[Network]` of each, and in a drop-in of networkd.conf:
+
 ```ini
-{KEEP_FOREIGN.strip()}
+{KEEPING.strip()}
+```
+
+```ini
+{SPARING.strip()}
 ```
 """
 

@@ -200,20 +200,23 @@ DEFAULT_ROUTE = """
 Gateway={gateway}
 Metric={metric}
 """
-KEEP_FOREIGN = "[Network]\nManageForeignRoutingPolicyRules=no\n"
+# How a networkd is told to leave alone what is not in its files, and what it finds on start.
+SPARING = "[Network]\nManageForeignRoutingPolicyRules=no\nManageForeignRoutes=no\n"
+KEEPING = "KeepConfiguration=static\n"
 
 
 class Networkd(NoTool):
     """It owns the addresses, from its files; the cure is sections in the same files. A change is
     followed by `networkctl reload`; to have it all done once more, the service is restarted."""
 
-    title = "systemd-networkd"
     cures = True
     program = "/lib/systemd/systemd-networkd"
     bus = "/usr/bin/dbus-daemon"
 
-    def __init__(self, keep_foreign=False, guard=False):
-        self.keep_foreign, self.guard = keep_foreign, guard
+    def __init__(self, tuned=False):
+        """tuned: with a guard, and with all that its manual has against the loss of what is there."""
+        self.tuned = tuned
+        self.title = "networkd, tuned" if tuned else "networkd"
 
     def missing(self):
         for program, package in ((self.program, "systemd"), (self.bus, "dbus-daemon dbus-system-bus-common")):
@@ -231,10 +234,10 @@ class Networkd(NoTool):
             host.networkd[MANAGEMENT] = [host.management]
             host.cured, host.daemon = False, None
             self.tell_udev(host)
-            if self.keep_foreign:
+            if self.tuned:
                 drop_in = host.private / "run/systemd/networkd.conf.d"
                 drop_in.mkdir()
-                (drop_in / "keep.conf").write_text(KEEP_FOREIGN)
+                (drop_in / "sparing.conf").write_text(SPARING)
             (host.private / "run/dbus").mkdir()
             self.start(host, self.bus, "--system", "--nofork", "--nopidfile", "--nosyslog")
             wait_until("the system bus", (host.private / "run/dbus/system_bus_socket").exists)
@@ -268,7 +271,7 @@ class Networkd(NoTool):
         addresses = host.networkd[nic]
         length = host.length if nic == MANAGEMENT else 20
         values = {"nic": nic, "length": length, "metric": METRIC[nic], "subnet": SUBNET, "table": TABLE.get(nic)}
-        text = NETWORK.format(**values)
+        text = NETWORK.format(**values) + (KEEPING if self.tuned else "")
         for address in addresses:
             text += ADDRESS.format(address=address, **values)
         if nic == MANAGEMENT:
@@ -278,7 +281,7 @@ class Networkd(NoTool):
             for k, address in enumerate(addresses):
                 priority = 1000 + 10 * list(FAST).index(nic) + k
                 text += CURE_OF_ADDRESS.format(address=address, priority=priority, **values)
-            if self.guard and nic == next(iter(FAST)):
+            if self.tuned and nic == next(iter(FAST)):
                 text += GUARD.format(**values)
         return text
 
