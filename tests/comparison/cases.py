@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is asked of each tool. A cell is text; two tools are alike where their cells are."""
 
+import collections
 import time
 
 from hosts import FAST, PEER, differ
@@ -24,6 +25,7 @@ ROWS = (
     ("stale", "... rules left of the old address", "0"),
     ("second", "with a second address on a NIC", "10/10"),
     ("shared", "management in the same subnet", "9/9"),
+    ("healed", "a rule was deleted, and the tool run: missing", "0"),
     ("foreign", "an operator's rule is", "kept"),
     ("unbound", "unbound traffic leaves by", "the same NIC"),
     ("pod", "a later /32 in main", "wins"),
@@ -133,6 +135,20 @@ def flap(tool):
         return found | {"flap_again": both(host.measure())}
 
 
+def healed(tool):
+    """The first rule of the tool, which for retour is the guard."""
+    with tool.host() as host:
+        tool.apply(host)
+
+        def selectors():
+            return collections.Counter(rule.split(":", 1)[1] for rule in host.rules())
+
+        before, first = selectors(), host.rules()[1].split(":")[0]
+        host.run("ip", "rule", "del", "pref", first)
+        tool.again(host)
+        return {"healed": str(sum((before - selectors()).values()))}
+
+
 def readdress(tool):
     with tool.host() as host:
         tool.apply(host)
@@ -167,7 +183,7 @@ def foreign(tool):
     return {"foreign": "kept"}
 
 
-ALL = (reachable, beside, residue, outage, flap, readdress, second, shared, foreign)
+ALL = (reachable, beside, residue, outage, flap, healed, readdress, second, shared, foreign)
 OF_NO_TOOL = (reachable, shared)
 
 

@@ -40,8 +40,9 @@ def merged(rounds):
     return found
 
 
-# What no program that has ended can do; `flap_again` is what retour promises.
-NOT_PROMISED = ("flap", "flap_two", "beside")
+# What no program that has ended can do; `flap_again` is what retour promises. A guard that someone
+# has deleted it does not miss yet: shown, and said in the page.
+NOT_PROMISED = ("flap", "flap_two", "beside", "healed")
 
 
 def imperfect(column):

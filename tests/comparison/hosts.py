@@ -2,8 +2,8 @@
 """A host with eight fast NICs, its peer and their switch, in network namespaces of their own.
 
 Nothing appears in the caller's namespace or file system: a tool under test runs with a /run, an
-/etc/iproute2 and an /etc/systemd/network of this host, in a process namespace that ends with us,
-however we end.
+/etc/iproute2, an /etc/systemd/network and an /etc/retour of this host, in a process namespace that
+ends with us, however we end.
 """
 
 import collections
@@ -195,7 +195,7 @@ class Host:
 
     def open_space(self):
         """The file system and the processes of this host. It lives until `cat` reads end of file."""
-        for folder in ("run/netns", "run/systemd", "network"):
+        for folder in ("run/netns", "run/systemd", "network", "retour"):
             (self.private / folder).mkdir(parents=True)
         (self.private / "run/netns" / self.netns).touch()
         shutil.copytree("/etc/iproute2", self.private / "iproute2")
@@ -204,6 +204,7 @@ class Host:
         script = (f'set -e; mount --bind /run/netns/{self.netns} "$1/run/netns/{self.netns}";'
                   'mount --rbind "$1/run" /run; mount --bind "$1/iproute2" /etc/iproute2;'
                   'mount --bind "$1/network" /etc/systemd/network;'
+                  'if [ -d /etc/retour ]; then mount --bind "$1/retour" /etc/retour; fi;'
                   'mount -t proc proc /proc; mount -t sysfs sysfs /sys; echo ready; exec cat')
         self.space = subprocess.Popen(
             ["nsenter", f"--net=/run/netns/{self.netns}", "unshare", "--mount", "--propagation=slave",

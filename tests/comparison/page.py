@@ -37,6 +37,8 @@ What the rows ask:
   forbids.
 - **after a NIC was down**: enp80s0f0 set down and up, and what answers by itself within two seconds;
   then two NICs, one after the other; then the tool once more.
+- **a rule was deleted**: the first rule of the tool, by hand; then the tool once more. How many of
+  its rules are missing, whatever their priority.
 - **after a change of an address**: of enp80s0f0, by the way the tool takes addresses: retour
   from the kernel (`ip addr`, as a DHCP client does it), networkd from its file, CNI from the IPAM
   of a new attachment. **With a second address**: the same NIC keeps the old and gets one more.
@@ -74,6 +76,8 @@ WHY = {
     ("outage", "CNI sbr"): "A NIC that is in use gets sbr by a new attachment, and is away meanwhile. NICs that come"
     " with sbr from the start do not know this.",
     ("outage_again", "CNI sbr"): "For the same reason.",
+    ("healed", "retour"): "The first rule is the guard, and retour does not miss it: nobody is unreachable without"
+    " it, and `retour plan` finds nothing to do. `retour undo` and `retour apply` put it back.",
     ("beside", "retour"): "networkd takes the addresses away when it starts, and with them the kernel takes the"
     " routes of all tables; it deletes the rules itself. `retour status` names networkd, `retour apply` puts all"
     " back; beside a tuned networkd nothing is lost.",
