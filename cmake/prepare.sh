@@ -5,8 +5,9 @@
 
 packages_build=(g++ cmake ninja-build pkg-config libmnl-dev libfmt-dev libcli11-dev libtomlplusplus-dev
   nlohmann-json3-dev libexpected-dev iproute2)
+# From containernetworking-plugins on: what tests/comparison runs by hand; none starts a service.
 packages_test=(clang-14 libclang-rt-14-dev clang-format-14 clang-tidy-14 libgtest-dev python3
-  mandoc iputils-ping)
+  mandoc iputils-ping containernetworking-plugins systemd dbus-daemon dbus-system-bus-common)
 
 # Objects are the same wherever the tree stands: another clone compiles nothing twice.
 export CCACHE_BASEDIR="$root" CCACHE_NOHASHDIR=1
