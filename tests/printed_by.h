@@ -80,6 +80,8 @@ inline void forget_unprinted(Snapshot& host, const Print& print) {
   for (Link& link : host.links) {
     link.conf = {};
     link.conf6 = {};
+    link.driver.clear();
+    link.bus.clear();
     if (!print.kinds) link.kind.clear();
   }
   for (Address& address : host.addresses) {

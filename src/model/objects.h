@@ -25,7 +25,7 @@ inline constexpr std::uint8_t protocol_kernel = 2;
 
 struct Link {
   IfIndex index{};
-  std::string name;  ///< as the kernel has it; may hold any byte: escape before printing
+  std::string name;    ///< as the kernel has it; may hold any byte: escape before printing
   std::string kind;    ///< IFLA_INFO_KIND ("veth", "bond", "vlan", …), empty for hardware
   std::string driver;  ///< as `ethtool -i` has it; empty if unknown
   std::string bus;     ///< its address on the bus ("0000:17:00.0"), empty for what is on none

@@ -11,7 +11,11 @@
 #include <optional>
 
 #include "model/link_choice.h"
+#include "text/printable.h"
 
+// Its assertions fail on wrong input that is then reported as such.
+#define TOML_ASSERT(expression) static_cast<void>(0)
+#define TOML_ASSERT_ASSUME(expression) static_cast<void>(0)
 #define TOML_EXCEPTIONS 0
 #define TOML_HEADER_ONLY 1
 #define TOML_ENABLE_FORMATTERS 0
@@ -57,15 +61,15 @@ class Reader {
 
  private:
   /// The first thing that is wrong is told; what follows may be wrong because of it.
-  void wrong(const toml::source_region& at, const std::string& key, std::string why,
-             std::string hint) {
+  void wrong(const toml::source_region& at, const std::string& key, const std::string& why,
+             const std::string& hint) {
     if (wrong_) return;
     wrong_ = Error{ErrorKind::usage, 0,
-                   fmt::format("read {}: line {}: {}", out_.source, at.begin.line, key),
-                   std::move(why), std::move(hint)};
+                   fmt::format("read {}: line {}: {}", out_.source, at.begin.line, printable(key)),
+                   printable(why), printable(hint)};
   }
-  void wrong(const toml::node& at, const std::string& key, std::string hint) {
-    wrong(at.source(), key, shown(at) + " is not allowed", std::move(hint));
+  void wrong(const toml::node& at, const std::string& key, const std::string& hint) {
+    wrong(at.source(), key, shown(at) + " is not allowed", hint);
   }
 
   void known(const toml::table& table, const std::string& path, Keys keys) {
@@ -279,16 +283,52 @@ class Reader {
   std::optional<Error> wrong_;
 };
 
+/// The text with comments in ASCII. The parser (3.3) runs into its own "unreachable" on control
+/// characters, and on others than ASCII where it expects a key or a value: those are refused here.
+Result<std::string> without_traps(std::string_view text, const std::string& source) {
+  std::string out(text);
+  std::size_t line = 1;
+  char quote = 0;
+  bool comment = false;
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(out[i]);
+    if (out[i] == '\n') {
+      ++line;
+      quote = 0;
+      comment = false;
+    } else if (comment && byte >= 0x80) {
+      out[i] = '?';
+    } else if ((byte < 0x20 && out[i] != '\t' && out[i] != '\r') || byte == 0x7f ||
+               (byte >= 0x80 && quote == 0)) {
+      return fail({ErrorKind::parse, 0, fmt::format("read {}: line {}", source, line),
+                   byte < 0x80 ? "a control character" : "a character that is not ASCII",
+                   "outside of texts in quotes and of comments there is none"});
+    } else if (quote != 0) {
+      if (quote == '"' && out[i] == '\\' && i + 1 < out.size() && out[i + 1] != '\n') {
+        ++i;
+      } else if (out[i] == quote) {
+        quote = 0;
+      }
+    } else if (!comment && (out[i] == '"' || out[i] == '\'')) {
+      quote = out[i];
+    } else if (out[i] == '#') {
+      comment = true;
+    }
+  }
+  return out;
+}
+
 }  // namespace
 
 Result<PolicyText> policy_from_toml(std::string_view text, const std::string& source) {
-  const toml::parse_result parsed = toml::parse(text, source);
+  const auto plain = without_traps(text, source);
+  if (!plain) return fail(plain.error());
+  const toml::parse_result parsed = toml::parse(std::string_view(*plain), source);
   if (!parsed) {
     const toml::parse_error& error = parsed.error();
-    return fail({ErrorKind::parse, 0,
-                 fmt::format("read {}: line {}", source, error.source().begin.line),
-                 std::string(error.description()),
-                 "nothing was changed; the file is TOML, see retour.toml(5)"});
+    return fail(
+        {ErrorKind::parse, 0, fmt::format("read {}: line {}", source, error.source().begin.line),
+         printable(error.description()), "nothing was done; the file is TOML, see retour.toml(5)"});
   }
   return Reader(source).read(parsed.table());
 }
