@@ -45,12 +45,21 @@ void tune_alike(const Snapshot& now, Route& route) {
   }
 }
 
+/// fib_valid_prefsrc(): an address that is another subnet's broadcast address as well is refused as
+/// a source. The rule selects by it all the same.
+std::optional<Ip> prefsrc_of(const Snapshot& now, const Ip& address) {
+  const bool broadcast = std::ranges::any_of(now.routes, [&](const Route& route) {
+    return route.type == RouteType::broadcast && route.dst == Prefix::host(address);
+  });
+  return broadcast ? std::nullopt : std::optional(address);
+}
+
 /// The NIC's own view of its subnet: main's connected route through that NIC alone.
 Route connected_route(const Snapshot& now, const Member& member, TableId table) {
   Route route = route_of(member.subnet, member.link, table);
   if (member.subnet.family() == Family::v4) {
     route.scope = scope_link;
-    route.prefsrc = member.address;
+    route.prefsrc = prefsrc_of(now, member.address);
   }
   tune_alike(now, route);
   return route;
@@ -61,7 +70,7 @@ Route gateway_route(const Snapshot& now, const Prefix& prefix, const Member& mem
                     TableId table) {
   constexpr std::uint8_t rtnh_onlink = 4;
   Route route = route_of(prefix, member.link, table);
-  if (prefix.family() == Family::v4) route.prefsrc = member.address;
+  if (prefix.family() == Family::v4) route.prefsrc = prefsrc_of(now, member.address);
   route.next_hops.front().gateway = member.gateway;
   if (member.onlink) route.next_hops.front().flags |= rtnh_onlink;
   tune_alike(now, route);
