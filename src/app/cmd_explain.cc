@@ -45,7 +45,9 @@ class Host {
       host.set(std::move(*now));
       return host;
     }
-    auto now = read_host(options, Policy{{}, segments});
+    Policy policy;
+    policy.segments = segments;
+    auto now = read_host(options, policy);
     if (!now) return fail(std::move(now.error()));
     host.set(std::move(*now));
     return host;

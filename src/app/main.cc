@@ -60,6 +60,7 @@ int main(int argc, char** argv) {
   add_undo(app, options, run);
   add_verify(app, options, run);
   add_snapshot(app, options, run);
+  add_export(app, options, run);
   add_import(app, options, run);
   add_lab(app, options, run);
   const auto verbs = app.get_subcommands([](const CLI::App*) { return true; });

@@ -27,6 +27,7 @@ void add_rollback(CLI::App& app, Options& options, Run& run);
 void add_undo(CLI::App& app, Options& options, Run& run);
 void add_verify(CLI::App& app, Options& options, Run& run);
 void add_snapshot(CLI::App& app, Options& options, Run& run);
+void add_export(CLI::App& app, Options& options, Run& run);
 void add_import(CLI::App& app, Options& options, Run& run);
 void add_lab(CLI::App& app, Options& options, Run& run);
 
