@@ -98,8 +98,7 @@ int export_host(const Options& options, const ExportOptions& how, const Console&
 }  // namespace
 
 void add_export(CLI::App& app, Options& options, Run& run) {
-  CLI::App* verb =
-      app.add_subcommand("export", "The same cure as another program's configuration");
+  CLI::App* verb = app.add_subcommand("export", "The same cure as another program's configuration");
   static ExportOptions how;
   add_common(*verb, options);
   add_netns(*verb, options);
@@ -112,9 +111,8 @@ void add_export(CLI::App& app, Options& options, Run& run) {
       ->type_name("networkd|networkmanager|netplan|ifupdown|iproute2");
   verb->add_option("--to", how.to, "Write the files below this directory (/ = this host)")
       ->type_name("DIR");
-  verb->callback([&] {
-    run = [&](const Console& console) { return export_host(options, how, console); };
-  });
+  verb->callback(
+      [&] { run = [&](const Console& console) { return export_host(options, how, console); }; });
 }
 
 }  // namespace retour

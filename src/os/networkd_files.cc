@@ -15,8 +15,7 @@ std::map<IfIndex, std::string> networkd_files(const std::string& root) {
   for (const auto& each : fs::directory_iterator(root + "/run/systemd/netif/links", failed)) {
     const std::string name = each.path().filename();
     IfIndex link;
-    const auto [end, error] =
-        std::from_chars(name.data(), name.data() + name.size(), link.value);
+    const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), link.value);
     if (error != std::errc{} || end != name.data() + name.size()) continue;
     std::ifstream in(each.path());
     for (std::string line; std::getline(in, line);) {

@@ -44,8 +44,8 @@ std::set<IfIndex> links_of(const Rule& rule, const Native& all, const std::set<I
 
 void add_confs(const Plan& plan, std::span<const ConfRecord> remembered, NativeLink& link) {
   for (const ConfRecord& record : remembered) {
-    const bool same = record.mac.empty() ? record.link_name == link.link.name
-                                         : record.mac == link.link.mac;
+    const bool same =
+        record.mac.empty() ? record.link_name == link.link.name : record.mac == link.link.mac;
     // Someone else changed it since: theirs now.
     if (!same || link.link.conf.get(record.conf).value_or(record.ours) != record.ours) continue;
     link.confs.push_back({record.conf, record.ours});
@@ -69,8 +69,8 @@ bool configured_by_someone(const Route& route, IfIndex link) {
 Native native(const Snapshot& now, const Plan& plan, std::span<const ConfRecord> remembered) {
   Native all;
   all.host = plan.rehearsed;
-  all.present = std::ranges::any_of(now.rules, &Rule::ours) ||
-                std::ranges::any_of(now.routes, &Route::ours);
+  all.present =
+      std::ranges::any_of(now.rules, &Rule::ours) || std::ranges::any_of(now.routes, &Route::ours);
   std::ranges::copy_if(all.host.rules, std::back_inserter(all.rules), &Rule::ours);
   std::ranges::copy_if(all.host.routes, std::back_inserter(all.routes), &Route::ours);
   std::set<TableId> used;

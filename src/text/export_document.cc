@@ -21,9 +21,8 @@ std::string json_export(const Snapshot& host, std::string_view format, const Exp
   using Json = nlohmann::ordered_json;
   Json list = Json::array();
   for (const NativeFile& file : files.files) {
-    list.push_back({{"path", file.path},
-                    {"mode", fmt::format("{:04o}", file.mode)},
-                    {"text", file.text}});
+    list.push_back(
+        {{"path", file.path}, {"mode", fmt::format("{:04o}", file.mode)}, {"text", file.text}});
   }
   Json notes = Json::array();
   for (const std::string& note : files.notes) notes.push_back(printable(note));

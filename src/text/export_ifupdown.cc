@@ -79,7 +79,8 @@ std::string down_lines(const Native& all, const NativeLink& link) {
 
 std::string script(std::string_view what, std::string_view helpers,
                    const std::map<std::string, std::string>& lines) {
-  std::string text = fmt::format("#!/bin/sh\n{}# {}\n{}\n", native_text::mark(format), what, helpers);
+  std::string text =
+      fmt::format("#!/bin/sh\n{}# {}\n{}\n", native_text::mark(format), what, helpers);
   text += "failed=0\ncase $IFACE in\n";
   for (const auto& [link, body] : lines) text += fmt::format("  {})\n{}    ;;\n", link, body);
   text += "esac\nexit $failed\n";
@@ -102,9 +103,9 @@ Result<Export> export_ifupdown(const Native& all) {
   Export out;
   out.files.push_back({"/etc/network/if-up.d/retour", 0755,
                        script("ifup runs it when a NIC is up.", functions, up)});
-  out.files.push_back({"/etc/network/if-down.d/retour", 0755,
-                       script("ifdown runs it before a NIC goes down; its routes go with it.", "",
-                              down)});
+  out.files.push_back(
+      {"/etc/network/if-down.d/retour", 0755,
+       script("ifdown runs it before a NIC goes down; its routes go with it.", "", down)});
   native_text::add_notes(all, out);
   out.notes.emplace_back("ifup runs them for NICs of /etc/network/interfaces, and for no other");
   return out;

@@ -62,8 +62,8 @@ Result<Export> export_iproute2(const Native& all) {
     names += fmt::format("{} {}\n", table.id.value, table.name);
   }
   if (!names.empty()) {
-    out.files.push_back({"/etc/iproute2/rt_tables.d/retour-export.conf", 0644,
-                         native_text::mark(format) + names});
+    out.files.push_back(
+        {"/etc/iproute2/rt_tables.d/retour-export.conf", 0644, native_text::mark(format) + names});
   }
   out.notes.emplace_back(
       "routes are replaced; a rule that is there already is an error that -force goes past");

@@ -64,8 +64,8 @@ std::string route_yaml(const Route& route) {
 }
 
 std::string rule_yaml(const Rule& rule) {
-  std::string text = fmt::format("        - priority: {}\n          table: {}\n", rule.priority,
-                                 rule.table.value);
+  std::string text =
+      fmt::format("        - priority: {}\n          table: {}\n", rule.priority, rule.table.value);
   if (rule.from) text += fmt::format("          from: \"{}\"\n", rule.from->str());
   if (rule.to) text += fmt::format("          to: \"{}\"\n", rule.to->str());
   return text;
@@ -121,7 +121,8 @@ Result<Export> export_netplan(const Native& all) {
     }
     const auto parts = parts_of(all.host, link);
     if (!parts) return native_text::no_word(format, parts.error());
-    if (!parts->yaml.empty()) yaml[*section] += fmt::format("    {}:\n{}", link.link.name, parts->yaml);
+    if (!parts->yaml.empty())
+      yaml[*section] += fmt::format("    {}:\n{}", link.link.name, parts->yaml);
     if (parts->drop_in.empty()) continue;
     beside = true;
     out.files.push_back(

@@ -53,9 +53,9 @@ Result<std::string> whole_file(const Native& all, const NativeLink& link, Export
   text += "\n[Network]\n";
   if (by_dhcp(link, Family::v4)) {
     text += "DHCP=ipv4\n";
-    out.notes.push_back(fmt::format(
-        "{} has its address from DHCP: the rules hold as long as it keeps that address",
-        link.link.name));
+    out.notes.push_back(
+        fmt::format("{} has its address from DHCP: the rules hold as long as it keeps that address",
+                    link.link.name));
   }
   for (const Address& address : link.addresses) {
     if ((address.flags & 0x80U) != 0) text += address_section(address);
@@ -68,9 +68,7 @@ Result<std::string> whole_file(const Native& all, const NativeLink& link, Export
   return text;
 }
 
-std::string file_name(const std::string& path) {
-  return path.substr(path.find_last_of('/') + 1);
-}
+std::string file_name(const std::string& path) { return path.substr(path.find_last_of('/') + 1); }
 
 bool serves_others(const NetworkFiles& in_use, const NetworkFiles::value_type& used) {
   return std::ranges::any_of(in_use, [&](const auto& each) {
@@ -96,13 +94,14 @@ Result<Export> export_networkd(const Native& all, const NetworkFiles& in_use) {
       if (used == in_use.end()) {
         own.push_back(link.link.name);
       } else {
-        out.notes.push_back(fmt::format("{} is the file of several NICs: {} gets one of its own, "
-                                        "with the addresses of now; carry over what else it needs",
-                                        used->second, link.link.name));
+        out.notes.push_back(
+            fmt::format("{} is the file of several NICs: {} gets one of its own, "
+                        "with the addresses of now; carry over what else it needs",
+                        used->second, link.link.name));
       }
-      out.files.push_back({fmt::format("/etc/systemd/network/05-{}.network",
-                                       table_name(link.link.name)),
-                           0644, *whole + *sections});
+      out.files.push_back(
+          {fmt::format("/etc/systemd/network/05-{}.network", table_name(link.link.name)), 0644,
+           *whole + *sections});
       continue;
     }
     out.files.push_back(

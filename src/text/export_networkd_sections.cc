@@ -79,8 +79,8 @@ Said<std::string> route_section(const Snapshot& host, const Route& route, std::u
   if (const auto unknown = native_text::beyond(route)) {
     return tl::unexpected(fmt::format("{} ({})", *unknown, said()));
   }
-  std::string text = fmt::format("\n[Route]\nDestination={}/{}\n", route.dst.address.str(),
-                                 route.dst.length);
+  std::string text =
+      fmt::format("\n[Route]\nDestination={}/{}\n", route.dst.address.str(), route.dst.length);
   if (route.type != RouteType::unicast) {
     text += fmt::format("Type={}\n", native_text::type_word(route));
   }

@@ -74,12 +74,12 @@ tl::expected<std::string, std::string> route_options(const Snapshot& host, const
 
 /// "priority 31000 from 0.0.0.0/0 to 29.28.192.0/20 table 254 suppress_prefixlength 20"
 tl::expected<std::string, std::string> rule_text(const Rule& rule) {
-  const auto unknown = native_text::beyond(
-      rule, Selector::suppress | Selector::mark | Selector::device | Selector::ports |
-                Selector::uid | Selector::invert);
+  const auto unknown =
+      native_text::beyond(rule, Selector::suppress | Selector::mark | Selector::device |
+                                    Selector::ports | Selector::uid | Selector::invert);
   if (unknown) {
-    return tl::unexpected(fmt::format("{} (rule {} {})", *unknown, rule.priority,
-                                      rule_words(rule)));
+    return tl::unexpected(
+        fmt::format("{} (rule {} {})", *unknown, rule.priority, rule_words(rule)));
   }
   std::string text = fmt::format("priority {}", rule.priority);
   if (rule.invert) text += " not";
@@ -139,9 +139,9 @@ Result<std::string> ip_section(const Native& all, const NativeLink& link, Family
                                                           : "link-local");
   text += addresses;
   if (leased && v4) {
-    out.notes.push_back(fmt::format(
-        "{} has its address from DHCP: the rules hold as long as it keeps that address",
-        link.link.name));
+    out.notes.push_back(
+        fmt::format("{} has its address from DHCP: the rules hold as long as it keeps that address",
+                    link.link.name));
   }
   const std::uint32_t metric = connected_metric(all, link, family);
   if (metric != 0) text += fmt::format("route-metric={}\n", metric);
@@ -152,9 +152,8 @@ Result<std::string> ip_section(const Native& all, const NativeLink& link, Family
       const auto options = route_options(all.host, route);
       if (!options) return native_text::no_word(format, options.error());
       const auto& legs = route.next_hops;
-      const std::string gateway = !legs.empty() && legs.front().gateway
-                                      ? legs.front().gateway->str()
-                                      : Ip(family, 0).str();
+      const std::string gateway =
+          !legs.empty() && legs.front().gateway ? legs.front().gateway->str() : Ip(family, 0).str();
       text += fmt::format("route{}={}/{},{},{}\n", ++number, route.dst.address.str(),
                           route.dst.length, gateway, route.metric);
       if (!options->empty()) text += fmt::format("route{}_options={}\n", number, *options);

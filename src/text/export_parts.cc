@@ -127,7 +127,8 @@ void add_sysctls(std::string_view format, const Native& all, Export& out) {
                           each.value);
     }
   }
-  if (!text.empty()) out.files.push_back({"/etc/sysctl.d/90-retour.conf", 0644, mark(format) + text});
+  if (!text.empty())
+    out.files.push_back({"/etc/sysctl.d/90-retour.conf", 0644, mark(format) + text});
 }
 
 void add_notes(const Native& all, Export& out) {

@@ -27,7 +27,7 @@ Snapshot two_nics() {
     address.flags = permanent;
     address.metric = address.link.value + 103;
   }
-  set_gates(host, 1, 0, 0);
+  set_gates(host, 0, 0, 0);
   return host;
 }
 
@@ -177,8 +177,8 @@ TEST(Export, WhatAProgramCannotSayIsDeclinedWithTheReason) {
   jump.goto_target = 32000;
   all.rules.push_back(jump);
   all.links[0].rules.push_back(jump);
-  for (const auto& out : {export_networkd(all, {}), export_networkmanager(all),
-                          export_netplan(all)}) {
+  for (const auto& out :
+       {export_networkd(all, {}), export_networkmanager(all), export_netplan(all)}) {
     ASSERT_FALSE(out);
     EXPECT_EQ(out.error().kind, ErrorKind::contradiction);
     EXPECT_NE(out.error().message().find("has no word for goto (rule 31100 from 10.9.0.2 goto "),
@@ -189,9 +189,9 @@ TEST(Export, WhatAProgramCannotSayIsDeclinedWithTheReason) {
   EXPECT_TRUE(export_ifupdown(all));
   Native strange = native_of(two_nics());
   strange.links[0].link.name = "a b";
-  for (const auto& out : {export_networkd(strange, {}), export_iproute2(strange),
-                          export_ifupdown(strange), export_netplan(strange),
-                          export_networkmanager(strange)}) {
+  for (const auto& out :
+       {export_networkd(strange, {}), export_iproute2(strange), export_ifupdown(strange),
+        export_netplan(strange), export_networkmanager(strange)}) {
     ASSERT_FALSE(out);
     EXPECT_NE(out.error().message().find("the name of NIC a b"), std::string::npos);
   }
