@@ -5,11 +5,14 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <optional>
 
-#include "lab/iproute2.h"
+#include "diagnose/diagnose.h"
 #include "lab/lab.h"
+#include "os/file_tree.h"
 #include "scenario/programs/programs.h"
 #include "scenario/wire_matrix.h"
+#include "text/export.h"
 
 namespace retour::testing {
 namespace {
@@ -170,6 +173,135 @@ TEST_F(ExportTo, IfupdownUpAgainAndDown) {
   const std::string address = lab().b.addresses.front().str();
   EXPECT_EQ(left.find(address), std::string::npos) << left;
   EXPECT_EQ(std::ranges::count(left, '\n'), 5) << left;
+}
+
+/// What the plan makes of IPv4, and the like of IPv6 made by hand: a table's route by a gateway, a
+/// guard, a rule by source.
+class ExportBothFamilies : public ExportTo {
+ protected:
+  void SetUp() override {
+    ExportTo::SetUp();
+    const std::string nic = lab().b.nics.front();
+    for (const std::string& line :
+         {"sysctl -qw net.ipv6.conf.all.disable_ipv6=0 net.ipv6.conf." + nic + ".disable_ipv6=0",
+          "ip addr add fd00:9::2/64 dev " + nic + " nodad"}) {
+      const auto done = kernel_test::run("ip netns exec " + b_ + " " + line);
+      ASSERT_EQ(done.exit, 0) << done.text;
+    }
+    auto netns = Netns::open(b_);
+    ASSERT_TRUE(netns);
+    std::optional<Snapshot> now;
+    {
+      auto inside = InsideNetns::enter(*netns);
+      ASSERT_TRUE(inside);
+      auto kernel = NetlinkKernel::open();
+      ASSERT_TRUE(kernel);
+      auto read = (*kernel)->snapshot();
+      ASSERT_TRUE(read);
+      now = std::move(*read);
+    }
+    const Plan cure = plan(*now, Policy{}, diagnose(*now, Policy{}));
+    all_ = native(*now, cure, {});
+    const auto link = std::ranges::find_if(
+        all_.links, [&](const NativeLink& each) { return each.link.name == nic; });
+    ASSERT_NE(link, all_.links.end());
+    const TableId table = link->routes.at(0).table;
+    Route connected;
+    connected.dst = *Prefix::parse("fd00:9::/64");
+    connected.table = table;
+    connected.metric = 77;
+    connected.protocol = protocol_retour;
+    connected.next_hops.push_back({link->link.index, std::nullopt, 0, 1});
+    Route beyond = connected;
+    beyond.dst = *Prefix::parse("fd00:a::/48");
+    beyond.next_hops[0].gateway = Ip::parse("fd00:9::1");
+    Rule guard;
+    guard.family = Family::v6;
+    guard.priority = 31000;
+    guard.to = connected.dst;
+    guard.table = table_main;
+    guard.suppress_prefixlength = 64;
+    guard.protocol = protocol_retour;
+    Rule door;
+    door.family = Family::v6;
+    door.priority = 31100;
+    door.from = Prefix::parse("fd00:9::2");
+    door.table = table;
+    door.protocol = protocol_retour;
+    for (auto* routes : {&all_.routes, &link->routes}) {
+      routes->insert(routes->end(), {connected, beyond});
+    }
+    for (auto* rules : {&all_.rules, &link->rules}) rules->insert(rules->end(), {guard, door});
+
+    // Wanted is what iproute2 makes of it.
+    const auto batches = export_iproute2(all_);
+    ASSERT_TRUE(batches) << batches.error().message();
+    put(*batches);
+    for (const auto& [option, file] : {std::pair("-4", "ip.batch"), std::pair("-6", "ip6.batch")}) {
+      const auto done = kernel_test::run("ip -n " + b_ + " " + option + " -batch " +
+                                         files_.string() + "/etc/retour/" + file);
+      ASSERT_EQ(done.exit, 0) << done.text;
+    }
+    wanted_ = policy_state(b_);
+    ASSERT_EQ(std::ranges::count(wanted_, '\n'), 11) << wanted_;
+    ASSERT_EQ(retour("undo --netns " + b_).exit, 0);
+    ASSERT_EQ(policy_state(b_), "");
+    fs::remove_all(files_);
+    fs::create_directories(files_);
+    bare();
+  }
+  void put(const Result<Export>& made) const {
+    ASSERT_TRUE(made) << made.error().message();
+    auto tree = FileTree::stage(files_.string(), made->files);
+    ASSERT_TRUE(tree) << tree.error().message();
+    const auto done = tree->commit();
+    ASSERT_TRUE(done) << done.error().message();
+  }
+  void expect_both(const Inside& inside) const {
+    EXPECT_TRUE(comes_true([&] { return as_wanted(); }, 30s)) << "wanted:\n"
+                                                              << wanted_ << "there is:\n"
+                                                              << policy_state(b_) << inside.log();
+  }
+  Native all_;
+};
+
+TEST_F(ExportBothFamilies, Networkd) {
+  put(export_networkd(all_, {}));
+  const Inside inside(b_, files_, "networkd");
+  expect_both(inside);
+}
+
+TEST_F(ExportBothFamilies, Netplan) {
+  put(export_netplan(all_));
+  std::string base = "network:\n  version: 2\n  ethernets:\n";
+  for (std::size_t i = 0; i < lab().b.nics.size(); ++i) {
+    base += "    " + lab().b.nics[i] + ":\n      addresses: [\"" + cidr(i) + "\"" +
+            (i == 0 ? ", \"fd00:9::2/64\"" : "") + "]\n";
+  }
+  write("/etc/netplan/10-base.yaml", base);
+  const Inside inside(b_, files_, "netplan generate --root-dir / && networkd");
+  expect_both(inside);
+}
+
+TEST_F(ExportBothFamilies, NetworkManager) {
+  put(export_networkmanager(all_));
+  const Inside inside(b_, files_, "bus && network_manager");
+  expect_both(inside);
+}
+
+TEST_F(ExportBothFamilies, Ifupdown) {
+  put(export_ifupdown(all_));
+  std::string interfaces;
+  std::string nics;
+  for (std::size_t i = 0; i < lab().b.nics.size(); ++i) {
+    interfaces += "iface " + lab().b.nics[i] + " inet static\n  address " + cidr(i) + "\n";
+    nics += " " + lab().b.nics[i];
+  }
+  interfaces += "iface " + lab().b.nics[0] + " inet6 static\n  address fd00:9::2/64\n";
+  write("/etc/network/interfaces", interfaces);
+  Inside inside(b_, files_, "mkdir -p /run/network; ifup" + nics);
+  EXPECT_EQ(inside.wait(), 0) << inside.log();
+  expect_both(inside);
 }
 
 TEST_F(ExportTo, AFileThatIsNotOursStays) {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <gtest/gtest.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -47,6 +48,7 @@ class Inside {
                              command + "' >" + log_.string() + " 2>&1 </dev/null";
     pid_ = fork();
     if (pid_ != 0) return;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);  // a test that is killed leaves no daemon behind
     execl("/bin/sh", "sh", "-c", line.c_str(), nullptr);
     _exit(127);
   }
