@@ -37,6 +37,10 @@ void add_policy(CLI::App& verb, Options& options) {
   add_segments(verb, options);
 }
 
+void add_root(CLI::App& verb, std::string& root) {
+  verb.add_option("--root", root, "Where the unit is: below this directory")->type_name("DIR");
+}
+
 namespace {
 
 int main(int argc, char** argv) {

@@ -37,5 +37,7 @@ void add_netns(CLI::App& verb, Options& options);
 void add_snapshot_file(CLI::App& verb, Options& options);
 void add_segments(CLI::App& verb, Options& options);
 void add_policy(CLI::App& verb, Options& options);
+/// Where the files are that make it last; empty: this machine.
+void add_root(CLI::App& verb, std::string& root);
 
 }  // namespace retour

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdio>
 
@@ -35,12 +36,39 @@ Result<void> make_parents(const std::string& path, std::vector<std::string>& mad
   return {};
 }
 
-Result<void> check_ours(const std::string& path) {
+enum class Present { none, ours, others };
+
+Result<Present> look_at(const std::string& path, const NativeFile& file) {
+  if (file.mode == symbolic_link) {
+    std::array<char, 4096> target{};
+    const ssize_t size = readlink(path.c_str(), target.data(), target.size());
+    if (size < 0 && (errno == ENOENT || errno == ENOTDIR)) return Present::none;
+    const std::string_view leads(target.data(),
+                                 static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
+    return leads == file.text ? Present::ours : Present::others;
+  }
   const auto present = read_file(path);
+  if (!present && present.error().kind == ErrorKind::not_found) return Present::none;
   if (!present) return fail(present.error());
-  if (!*present || is_made_by_retour(**present)) return {};
+  if (!*present) return Present::none;
+  return is_made_by_retour(**present) ? Present::ours : Present::others;
+}
+
+Result<void> check_ours(const std::string& path, const NativeFile& file) {
+  const auto present = look_at(path, file);
+  if (!present) return fail(present.error());
+  if (*present != Present::others) return {};
   return fail({ErrorKind::contradiction, EEXIST, fmt::format("write {}", path),
                "the file is there and not of retour's making", "move it away if it may go"});
+}
+
+Result<void> write_fresh(const std::string& fresh, const NativeFile& file) {
+  if (file.mode != symbolic_link) {
+    return write_durably(fresh, file.text, static_cast<mode_t>(file.mode));
+  }
+  unlink(fresh.c_str());
+  if (symlink(file.text.c_str(), fresh.c_str()) == 0) return {};
+  return fail(file_error("", errno));
 }
 
 }  // namespace
@@ -48,14 +76,14 @@ Result<void> check_ours(const std::string& path) {
 Result<FileTree> FileTree::stage(const std::string& root, std::span<const NativeFile> files) {
   FileTree tree;
   for (const NativeFile& file : files) {
-    if (auto ours = check_ours(below(root, file.path)); !ours) return fail(ours.error());
+    if (auto ours = check_ours(below(root, file.path), file); !ours) return fail(ours.error());
   }
   for (const NativeFile& file : files) {
     const std::string path = below(root, file.path);
     if (auto parents = make_parents(path, tree.made_); !parents) return fail(parents.error());
     const std::string directory = path.substr(0, path.rfind('/'));
     const std::string fresh = path + ".retour";
-    if (auto written = write_durably(fresh, file.text, static_cast<mode_t>(file.mode)); !written) {
+    if (auto written = write_fresh(fresh, file); !written) {
       Error error = written.error();
       error.doing = fmt::format("write {}", path);
       return fail(std::move(error));
@@ -89,24 +117,29 @@ Result<void> FileTree::commit() {
 }
 
 Result<std::size_t> remove_made_by_retour(const std::string& root,
-                                          std::span<const std::string> paths,
+                                          std::span<const NativeFile> files,
                                           std::vector<std::string>& left) {
   std::size_t gone = 0;
-  for (const std::string& each : paths) {
-    const std::string path = below(root, each);
+  for (const NativeFile& file : files) {
+    const std::string path = below(root, file.path);
     unlink((path + ".retour").c_str());
-    const auto present = read_file(path);
-    if (!present && present.error().kind == ErrorKind::not_found) continue;
+    const auto present = look_at(path, file);
     if (!present) return fail(present.error());
-    if (!*present) continue;
-    if (!is_made_by_retour(**present)) {
+    if (*present == Present::others) {
       left.push_back(fmt::format("{} is not of retour's making", path));
-      continue;
+    } else if (*present == Present::ours) {
+      if (auto removed = remove_durably(path); !removed) return fail(removed.error());
+      ++gone;
     }
-    if (auto removed = remove_durably(path); !removed) return fail(removed.error());
-    ++gone;
   }
   return gone;
+}
+
+bool all_made_by_retour(const std::string& root, std::span<const NativeFile> files) {
+  return std::ranges::all_of(files, [&](const NativeFile& file) {
+    const auto present = look_at(below(root, file.path), file);
+    return present && *present == Present::ours;
+  });
 }
 
 }  // namespace retour

@@ -17,7 +17,8 @@ namespace retour {
 class FileTree {
  public:
   /// Nothing is in its place yet. A file that is there and not of retour's making is an error of
-  /// kind `contradiction`, and nothing stays written. Directories are made where they are missing.
+  /// kind `contradiction`, and nothing stays written. Links are made likewise. Directories are made
+  /// where they are missing.
   [[nodiscard]] static Result<FileTree> stage(const std::string& root,
                                               std::span<const NativeFile> files);
   FileTree(FileTree&&) noexcept = default;
@@ -37,10 +38,13 @@ class FileTree {
   std::vector<std::string> made_;  ///< directories
 };
 
-/// Those of `paths` below `root` that retour made; others are left and named in `left`.
-/// Gives back how many went. A missing one is fine.
+/// Of `files` below `root` those that are there and that retour made, whatever they say now; a
+/// link that leads elsewhere is another's. Others are left and named in `left`. Gives back how many
+/// went.
 [[nodiscard]] Result<std::size_t> remove_made_by_retour(const std::string& root,
-                                                        std::span<const std::string> paths,
+                                                        std::span<const NativeFile> files,
                                                         std::vector<std::string>& left);
+/// Each of them is there and made by retour.
+[[nodiscard]] bool all_made_by_retour(const std::string& root, std::span<const NativeFile> files);
 
 }  // namespace retour

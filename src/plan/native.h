@@ -47,10 +47,13 @@ struct Native {
 /// The line by which a file is known to be ours; scripts have it second, below "#!".
 inline constexpr std::string_view made_by_retour = "# made by retour";
 
+/// The mode of a symbolic link (S_IFLNK).
+inline constexpr unsigned symbolic_link = 0120000;
+
 struct NativeFile {
-  std::string path;  ///< absolute, below the root of the host it is for
-  unsigned mode{0644};
-  std::string text;
+  std::string path;     ///< absolute, below the root of the host it is for
+  unsigned mode{0644};  ///< permissions, or symbolic_link
+  std::string text;     ///< of a link: where it leads
   friend bool operator==(const NativeFile&, const NativeFile&) = default;
 };
 

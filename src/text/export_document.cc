@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
-#include <nlohmann/json.hpp>
-
 #include "text/export.h"
-#include "text/printable.h"
+#include "text/json_lists.h"
 
 namespace retour {
 
@@ -24,13 +22,11 @@ std::string json_export(const Snapshot& host, std::string_view format, const Exp
     list.push_back(
         {{"path", file.path}, {"mode", fmt::format("{:04o}", file.mode)}, {"text", file.text}});
   }
-  Json notes = Json::array();
-  for (const std::string& note : files.notes) notes.push_back(printable(note));
   const Json document{{"schema", "retour.export/1"},
                       {"host", printable(host.host)},
                       {"format", format},
                       {"files", std::move(list)},
-                      {"notes", std::move(notes)}};
+                      {"notes", texts_json(files.notes)}};
   return document.dump(2) + "\n";
 }
 
