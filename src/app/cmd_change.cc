@@ -32,16 +32,15 @@ struct ApplyOptions {
 };
 
 /// What the files of --persist are, for people.
-void tell_persisted(const std::vector<std::string>& paths, const Persistence& persistence,
-                    const Console& console) {
+void tell_persisted(const std::vector<std::string>& paths, const Console& console) {
   console.print("Made again at boot: " + printable(paths.front()) + "\n");
-  for (const std::string& note : persistence.notes()) console.note(note);
 }
 
 /// How to make it last, after what was made for now alone.
 void tell_how_it_lasts(const Console& console) {
   console.say(
-      "In the running kernel only: a reboot or a link going down takes parts of it away.\n"
+      "In the running kernel only: a reboot or a link going down takes parts of it away\n"
+      "(apply again then).\n"
       "Make it again at each boot: retour apply --persist\n"
       "Let the program that owns the network make it: retour export\n"
       "Prove it on the wire: retour verify --peer IP\n"
@@ -76,6 +75,7 @@ int apply_host(const Options& options, const ApplyOptions& how, const Console& c
     auto paths = persistence->finish();
     if (!paths) return console.fail(paths.error());
     persisted = std::move(*paths);
+    for (const std::string& note : persistence->notes()) console.note(note);
   }
   const Diagnosis& after = done->plan.after;
   if (console.json()) {
@@ -85,7 +85,7 @@ int apply_host(const Options& options, const ApplyOptions& how, const Console& c
   }
   if (done->changes == 0) {
     console.print("Nothing to do: no change was made.\n");
-    if (persistence) tell_persisted(persisted, *persistence, console);
+    if (persistence) tell_persisted(persisted, console);
     if (!after.healthy()) {
       console.say("The findings that remain are not for routing to mend: retour diagnose\n");
     }
@@ -107,7 +107,7 @@ int apply_host(const Options& options, const ApplyOptions& how, const Console& c
     console.say("Still: " + wrap(printable(finding.message), 7) + "\n");
   }
   if (persistence) {
-    tell_persisted(persisted, *persistence, console);
+    tell_persisted(persisted, console);
   } else if (!how.runtime && !done->confirm_within) {
     tell_how_it_lasts(console);
   }
@@ -192,7 +192,7 @@ void add_apply(CLI::App& app, Options& options, Run& run) {
   CLI::Option* persist =
       verb->add_flag("--persist", how.persist, "And at each boot, by a systemd unit");
   persist->excludes(runtime);
-  add_root(*verb, how.root);
+  add_root(*verb, how.root)->needs(persist);
   verb->add_option("--confirm-within", how.confirm_within,
                    "Taken back after this time unless confirmed")
       ->check(CLI::Range(1U, 86400U).description(""))

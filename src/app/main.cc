@@ -37,8 +37,9 @@ void add_policy(CLI::App& verb, Options& options) {
   add_segments(verb, options);
 }
 
-void add_root(CLI::App& verb, std::string& root) {
-  verb.add_option("--root", root, "Where the unit is: below this directory")->type_name("DIR");
+CLI::Option* add_root(CLI::App& verb, std::string& root) {
+  return verb.add_option("--root", root, "Where the unit is: below this directory")
+      ->type_name("DIR");
 }
 
 namespace {

@@ -10,6 +10,7 @@
 
 namespace CLI {
 class App;
+class Option;
 }
 
 namespace retour {
@@ -38,6 +39,6 @@ void add_snapshot_file(CLI::App& verb, Options& options);
 void add_segments(CLI::App& verb, Options& options);
 void add_policy(CLI::App& verb, Options& options);
 /// Where the files are that make it last; empty: this machine.
-void add_root(CLI::App& verb, std::string& root);
+CLI::Option* add_root(CLI::App& verb, std::string& root);
 
 }  // namespace retour

@@ -31,6 +31,9 @@ After=NetworkManager.service NetworkManager-wait-online.service
 After=networking.service dhcpcd.service
 Wants=network-online.target
 Before=network-online.target
+# A plan that is refused stays refused.
+StartLimitIntervalSec=300
+StartLimitBurst=5
 
 [Service]
 Type=oneshot

@@ -113,7 +113,7 @@ Result<Export> export_networkd(const Native& all, const NetworkFiles& in_use) {
   if (!own.empty()) {
     out.notes.push_back(fmt::format(
         "systemd-networkd is not known to have a file for {}: the files here are complete, with "
-        "the addresses of now, and come before others for the same NIC",
+        "the addresses of now, come before others for the same NIC, and give these NICs to it",
         fmt::join(own, ", ")));
   }
   out.notes.emplace_back("networkctl reload takes it up, and networkctl reconfigure of each NIC");

@@ -176,7 +176,7 @@ TEST_F(Persist, AUnitThatIsNotOursStays) {
 TEST_F(Persist, WhatCannotLastIsDeclined) {
   for (const std::string& arguments :
        {"apply --persist --netns " + b_, std::string("apply --persist --confirm-within 5"),
-        std::string("apply --persist --runtime")}) {
+        std::string("apply --persist --runtime"), std::string("apply")}) {
     const Ran ran = there(arguments + " --root " + root_.string());
     EXPECT_EQ(ran.exit, 2) << arguments << ran.err;
     EXPECT_EQ(whole_state(b_), before_) << arguments;
