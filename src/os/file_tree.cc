@@ -95,7 +95,7 @@ Result<FileTree> FileTree::stage(const std::string& root, std::span<const Native
 
 FileTree::~FileTree() {
   for (const Staged& each : staged_) unlink(each.fresh.c_str());
-  for (auto it = made_.rbegin(); it != made_.rend(); ++it) rmdir(it->c_str());
+  for (; !made_.empty(); made_.pop_back()) rmdir(made_.back().c_str());
 }
 
 Result<void> FileTree::commit() {

@@ -113,12 +113,12 @@ Said<std::string> sections(const Snapshot& host, std::span<const Route> routes,
                            std::span<const Rule> rules) {
   std::string text;
   for (const Route& route : routes) {
-    const auto section = route_section(host, route, protocol_static);
+    auto section = route_section(host, route, protocol_static);
     if (!section) return section;
     text += *section;
   }
   for (const Rule& rule : rules) {
-    const auto section = rule_section(rule);
+    auto section = rule_section(rule);
     if (!section) return section;
     text += *section;
   }

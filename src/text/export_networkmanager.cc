@@ -186,7 +186,7 @@ Result<std::string> keyfile(const Native& all, const NativeLink& link, Export& o
   text += infiniband ? "\n[infiniband]\ntransport-mode=datagram\n" : "\n[ethernet]\n";
   if (link.link.mtu != 0 && link.link.mtu != 1500) text += fmt::format("mtu={}\n", link.link.mtu);
   for (const Family family : {Family::v4, Family::v6}) {
-    const auto section = ip_section(all, link, family, out);
+    auto section = ip_section(all, link, family, out);
     if (!section) return section;
     text += *section;
   }
