@@ -3,7 +3,7 @@
 # What ./run and ./test share: packages and a configured build tree. Sourced, with $root set.
 # Everything said here goes to stderr: stdout belongs to the program.
 
-packages_build=(g++ cmake ninja-build pkg-config libmnl-dev libfmt-dev libcli11-dev
+packages_build=(g++ cmake ninja-build pkg-config libmnl-dev libfmt-dev libcli11-dev libtomlplusplus-dev
   nlohmann-json3-dev libexpected-dev iproute2)
 packages_test=(clang-14 libclang-rt-14-dev clang-format-14 clang-tidy-14 libgtest-dev python3
   mandoc iputils-ping)

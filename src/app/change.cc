@@ -54,10 +54,11 @@ Result<std::optional<RolledBack>> take_back_waiting(LiveHost& host, const Settle
   return std::optional(std::move(*back));
 }
 
-Result<Cure> plan_here(LiveHost& host, const Policy& policy) {
+Result<Cure> plan_here(LiveHost& host, const PolicyText& text) {
+  const Policy& policy = text.policy;
   auto now = host.snapshot_with_segments(policy.segments);
   if (!now) return fail(std::move(now.error()));
-  if (auto fine = check_peers(*now, policy); !fine) return fail(std::move(fine.error()));
+  if (auto fine = check_policy(text, *now); !fine) return fail(std::move(fine.error()));
   Plan todo = plan(*now, policy, diagnose(*now, policy));
   if (todo.refused) {
     return fail({ErrorKind::contradiction, 0, "apply", "refused: " + *todo.refused,
@@ -67,7 +68,7 @@ Result<Cure> plan_here(LiveHost& host, const Policy& policy) {
 }
 
 /// A plan for the host as it is at this moment: it is looked at again.
-Result<Cure> plan_what_is(LiveHost& host, const Policy& policy, const ApplyTerms& terms) {
+Result<Cure> plan_what_is(LiveHost& host, const PolicyText& policy, const ApplyTerms& terms) {
   constexpr int attempts = 3;
   for (int attempt = 1;; ++attempt) {
     auto cure = plan_here(host, policy);
@@ -98,7 +99,7 @@ std::string when(std::chrono::nanoseconds deadline) {
   return left > 0 ? fmt::format("in {} s, at {:%H:%M:%S}", left, local) : "at any moment";
 }
 
-Result<Cure> cure(LiveHost& host, const Policy& policy, const ApplyTerms& terms,
+Result<Cure> cure(LiveHost& host, const PolicyText& policy, const ApplyTerms& terms,
                   const Console& console) {
   const auto held = hold(host, console);
   if (!held) return fail(held.error());
@@ -124,7 +125,7 @@ Result<Cure> cure(LiveHost& host, const Policy& policy, const ApplyTerms& terms,
   }
   std::optional<ProbeGate> gate;
   if (terms.probe) {
-    auto measured = ProbeGate::measure(host.name, policy.peers, console);
+    auto measured = ProbeGate::measure(host.name, policy.policy.peers, console);
     if (!measured) return fail(std::move(measured.error()));
     gate.emplace(std::move(*measured));
     how.gate = [&] { return gate->pass(); };
@@ -133,7 +134,7 @@ Result<Cure> cure(LiveHost& host, const Policy& policy, const ApplyTerms& terms,
       return fail(std::move(still.error()));
     }
   }
-  auto applied = carry_out(cure->plan, policy, host.ports(), how);
+  auto applied = carry_out(cure->plan, policy.policy, host.ports(), how);
   if (!applied) return fail(std::move(applied.error()));
   cure->changes = applied->changes;
   if (gate) cure->probed = gate->summary();

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "app/host.h"
+#include "app/policy_file.h"
 #include "engine/transaction.h"
 #include "plan/plan.h"
 
@@ -28,7 +29,7 @@ struct ApplyTerms {
 /// waits to be confirmed. A host that changes between is planned for again, three times at most.
 /// One at a time a host: all of these wait a little for another retour, then give up. What an older
 /// one left half done is taken back first, with a warning.
-[[nodiscard]] Result<Cure> cure(LiveHost& host, const Policy& policy, const ApplyTerms& terms,
+[[nodiscard]] Result<Cure> cure(LiveHost& host, const PolicyText& policy, const ApplyTerms& terms,
                                 const Console& console);
 [[nodiscard]] Result<Undone> take_away(LiveHost& host, const Console& console);
 

@@ -8,6 +8,7 @@
 
 #include "app/change.h"
 #include "app/persist.h"
+#include "app/policy_file.h"
 #include "app/verbs.h"
 #include "diagnose/diagnose.h"
 #include "text/printable.h"
@@ -28,7 +29,7 @@ struct ApplyOptions {
   std::string root;           ///< of an image, for --persist; empty: this machine
   unsigned confirm_within{};  ///< seconds; 0 = it stays without a word
   std::string expect;
-  std::string gate{"none"};
+  std::string gate;  ///< "probe" or "none"; empty: as the policy file says
 };
 
 /// What the files of --persist are, for people.
@@ -66,7 +67,7 @@ int apply_host(const Options& options, const ApplyOptions& how, const Console& c
   ApplyTerms terms;
   if (how.confirm_within > 0) terms.confirm_within = std::chrono::seconds(how.confirm_within);
   terms.expect = how.expect;
-  terms.probe = how.gate == "probe";
+  terms.probe = how.gate.empty() ? policy->policy.gate == CommitGate::probe : how.gate == "probe";
   const auto done = cure(*host, *policy, terms, console);
   if (!done) return console.fail(done.error());
   if (!done->warning.empty()) console.warn(done->warning);

@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "app/host.h"
+#include "app/policy_file.h"
 #include "app/verbs.h"
 #include "model/fib.h"
 #include "text/explanation_json.h"
@@ -322,12 +323,13 @@ int explain_host(const Options& options, const Asked& asked, const Console& cons
     return usage("--batch - and --snapshot -", "there is one standard input",
                  "put one of them in a file");
   }
-  const auto policy = policy_of(options);
+  const auto policy = command_line_policy(options);
   if (!policy) return console.fail(policy.error());
-  auto host = Host::open(options, policy->segments, !asked.request_from.empty());
+  const SegmentsFrom segments = policy->segments;
+  auto host = Host::open(options, segments, !asked.request_from.empty());
   if (!host) return console.fail(host.error());
   if (!asked.batch.empty()) return explain_batch(*host, asked, console);
-  if (!asked.request_from.empty()) return explain_trip(*host, asked, policy->segments, console);
+  if (!asked.request_from.empty()) return explain_trip(*host, asked, segments, console);
   return explain_one(*host, asked, console);
 }
 

@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "app/host.h"
+#include "app/policy_file.h"
 #include "app/verbs.h"
 #include "diagnose/diagnose.h"
 #include "os/file_tree.h"
@@ -46,12 +47,13 @@ Result<std::vector<ConfRecord>> remembered(const Options& options) {
 }
 
 Result<Native> native_of(const Options& options) {
-  const auto policy = policy_of(options);
-  if (!policy) return fail(policy.error());
-  const auto host = read_host(options, *policy);
+  const auto text = policy_of(options);
+  if (!text) return fail(text.error());
+  const Policy& policy = text->policy;
+  const auto host = read_host(options, policy);
   if (!host) return fail(host.error());
-  if (auto fine = check_peers(*host, *policy); !fine) return fail(std::move(fine.error()));
-  const Plan cure = plan(*host, *policy, diagnose(*host, *policy));
+  if (auto fine = check_policy(*text, *host); !fine) return fail(std::move(fine.error()));
+  const Plan cure = plan(*host, policy, diagnose(*host, policy));
   if (cure.refused) {
     return fail({ErrorKind::contradiction, 0, "export", "refused: " + *cure.refused,
                  "retour plan shows the whole of it"});

@@ -9,6 +9,7 @@
 #include "app/change.h"
 #include "app/host.h"
 #include "app/persist.h"
+#include "app/policy_file.h"
 #include "app/verbs.h"
 #include "diagnose/diagnose.h"
 #include "os/managers.h"
@@ -27,7 +28,7 @@ namespace retour {
 namespace {
 
 struct Reading {
-  Policy policy;
+  PolicyText policy;
   Snapshot host;
   Diagnosis diagnosis;
 };
@@ -35,10 +36,10 @@ struct Reading {
 Result<Reading> read_and_diagnose(const Options& options) {
   auto policy = policy_of(options);
   if (!policy) return fail(std::move(policy.error()));
-  auto host = read_host(options, *policy);
+  auto host = read_host(options, policy->policy);
   if (!host) return fail(std::move(host.error()));
-  if (auto fine = check_peers(*host, *policy); !fine) return fail(std::move(fine.error()));
-  Diagnosis diagnosis = diagnose(*host, *policy);
+  if (auto fine = check_policy(*policy, *host); !fine) return fail(std::move(fine.error()));
+  Diagnosis diagnosis = diagnose(*host, policy->policy);
   return Reading{std::move(*policy), std::move(*host), std::move(diagnosis)};
 }
 
@@ -135,7 +136,7 @@ int diagnose_host(const Options& options, const std::string& address, const Cons
 int plan_host(const Options& options, const Console& console) {
   const auto read = read_and_diagnose(options);
   if (!read) return console.fail(read.error());
-  const Plan cure = plan(read->host, read->policy, read->diagnosis);
+  const Plan cure = plan(read->host, read->policy.policy, read->diagnosis);
   const auto others = managers_here(options, "", read->host);
   if (console.json()) {
     console.print(json_report(read->host, cure, others));
@@ -156,7 +157,7 @@ int plan_host(const Options& options, const Console& console) {
 }
 
 int take_snapshot(const Options& options, const Console& console) {
-  const auto policy = policy_of(options);
+  const auto policy = command_line_policy(options);
   if (!policy) return console.fail(policy.error());
   const auto host = read_host(options, *policy);
   if (!host) return console.fail(host.error());
@@ -233,6 +234,7 @@ void add_status(CLI::App& app, Options& options, Run& run) {
   add_netns(*verb, options);
   add_snapshot_file(*verb, options);
   add_segments(*verb, options);
+  add_policy_file(*verb, options);
   verb->callback(
       [&] { run = [&](const Console& console) { return status(options, root, console); }; });
 }

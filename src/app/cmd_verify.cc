@@ -7,9 +7,10 @@
 #include <cstdio>
 
 #include "app/host.h"
+#include "app/policy_file.h"
 #include "app/proof.h"
 #include "app/verbs.h"
-#include "diagnose/diagnose.h"
+#include "diagnose/subnets.h"
 #include "engine/verify.h"
 #include "os/prober_raw.h"
 #include "os/tap.h"
@@ -91,8 +92,12 @@ Result<ProofResult> prove(const ProofRequest& request, const Console& console) {
   result.here = std::move(*here);
   Policy policy;
   policy.peers = request.peers;
-  if (auto fine = check_peers(result.here, policy); !fine) return fail(std::move(fine.error()));
-  const auto subnets = shared_subnets(result.here, SegmentsFrom::flat);
+  if (auto fine = check_policy({{}, policy, {}}, result.here); !fine) {
+    return fail(std::move(fine.error()));
+  }
+  policy.segments = SegmentsFrom::flat;
+  auto subnets = shared_subnets(result.here, policy);
+  std::erase_if(subnets, [](const SharedSubnet& s) { return s.prefix.family() != Family::v4; });
   const auto peers = request.peers.empty() ? neighbors_in(result.here, subnets) : request.peers;
   std::vector<ProbePair> pairs = pairs_of(subnets, peers);
   if (pairs.empty()) {
@@ -142,8 +147,13 @@ namespace {
 
 int verify_host(const Options& options, const std::string& peer_netns, unsigned timeout,
                 const Console& console) {
-  const auto policy = policy_of(options);
+  const auto policy = command_line_policy(options);
   if (!policy) return console.fail(policy.error());
+  for (const Ip& peer : policy->peers) {
+    if (peer.is_v4()) continue;
+    return console.fail({ErrorKind::usage, 0, "--peer " + peer.str(), "not an IPv4 address",
+                         "verify asks by ARP and ICMP; for example --peer 29.28.204.80"});
+  }
   catch_interrupts();
   const auto result = prove(
       {options.netns, peer_netns, policy->peers, std::chrono::milliseconds(timeout)}, console);

@@ -103,7 +103,7 @@ class Demo {
       auto host = LiveHost::open(lab_host->netns);
       if (!host) return fail(std::move(host.error()));
       command(fmt::format("retour apply --netns {}", lab_host->netns));
-      const auto done = cure(*host, Policy{}, {}, console_);
+      const auto done = cure(*host, PolicyText{}, {}, console_);
       if (!done) return fail(done.error());
       if (!done->warning.empty()) console_.warn(done->warning);
       if (lab_host == &lab_.b) {

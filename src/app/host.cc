@@ -9,7 +9,7 @@
 #include <cstdio>
 #include <cstring>
 
-#include "diagnose/diagnose.h"
+#include "diagnose/subnets.h"
 #include "os/prober_raw.h"
 #include "text/journal_json.h"
 #include "text/snapshot_json.h"
@@ -20,6 +20,13 @@ namespace {
 
 constexpr std::chrono::milliseconds segment_wait{30};
 constexpr std::size_t largest_input = 256U << 20U;
+
+bool several_doors(const Snapshot& now) {
+  Policy flat;
+  flat.segments = SegmentsFrom::flat;
+  const auto shared = shared_subnets(now, flat);
+  return !shared.empty() || !routed_prefixes(now, flat, shared).empty();
+}
 
 }  // namespace
 
@@ -76,13 +83,13 @@ Result<Snapshot> LiveHost::snapshot() {
 Result<Snapshot> LiveHost::snapshot_with_segments(SegmentsFrom from) {
   auto now = snapshot();
   if (!now || from != SegmentsFrom::snapshot) return now;
-  if (shared_subnets(*now, SegmentsFrom::flat).empty()) return now;
+  if (!several_doors(*now)) return now;
   // Every NIC with an address, not those of shared subnets alone: a NIC of another subnet may be on
   // the same wire and answer, and one that a reply leaves by may not.
   std::vector<IfIndex> links;
   for (const Address& address : now->addresses) {
     const Link* link = now->link(address.link);
-    if (address.local.family() != Family::v4 || link == nullptr || link->loopback()) continue;
+    if (address.scope >= scope_link || link == nullptr || link->loopback()) continue;
     if (std::ranges::find(links, link->index) == links.end()) links.push_back(link->index);
   }
   if (links.empty()) return now;
@@ -149,18 +156,6 @@ Result<void> check_whole(const Snapshot& host, const std::string& source) {
   return fail({ErrorKind::contradiction, 0, "read " + source,
                fmt::format("it holds no {}: that is no host, but part of one", missing),
                "nothing is concluded from a partial read; take the snapshot or the texts again"});
-}
-
-Result<void> check_peers(const Snapshot& host, const Policy& policy) {
-  for (const Ip& peer : policy.peers) {
-    for (const Address& address : host.addresses) {
-      if (address.local.address != peer) continue;
-      return fail({ErrorKind::usage, 0, "--peer " + peer.str(),
-                   "that is this host's own address, on " + host.link_name(address.link),
-                   "name an address of another host"});
-    }
-  }
-  return {};
 }
 
 }  // namespace retour

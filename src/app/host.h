@@ -10,6 +10,7 @@
 #include "app/options.h"
 #include "diagnose/finding.h"
 #include "engine/recover.h"
+#include "model/policy.h"
 #include "os/boot_clock.h"
 #include "os/host_lock.h"
 #include "os/journal_file.h"
@@ -53,8 +54,5 @@ struct LiveHost {
 
 /// The whole file, or stdin for "-". Errors name it.
 [[nodiscard]] Result<std::string> read_input(const std::string& path);
-
-/// A peer of ours cannot be one of our own addresses.
-[[nodiscard]] Result<void> check_peers(const Snapshot& host, const Policy& policy);
 
 }  // namespace retour

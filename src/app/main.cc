@@ -35,6 +35,12 @@ void add_policy(CLI::App& verb, Options& options) {
   verb.add_option("--peer", options.peers, "A peer to ask about (repeatable); default: any peer")
       ->type_name("IP");
   add_segments(verb, options);
+  add_policy_file(verb, options);
+}
+
+void add_policy_file(CLI::App& verb, Options& options) {
+  verb.add_option("--policy", options.policy, "What is wanted; default: /etc/retour/retour.toml")
+      ->type_name("FILE");
 }
 
 CLI::Option* add_root(CLI::App& verb, std::string& root) {

@@ -69,20 +69,4 @@ int Console::fail(const Error& error) const {
   return error.kind == ErrorKind::usage ? exit_usage : exit_failed;
 }
 
-Result<Policy> policy_of(const Options& options) {
-  Policy policy;
-  for (const std::string& text : options.peers) {
-    const auto ip = Ip::parse(text);
-    if (!ip || !ip->is_v4() || ip->is_multicast() || ip->is_unspecified() ||
-        ip->is_limited_broadcast()) {
-      return fail({ErrorKind::usage, 0, fmt::format("--peer {}", text),
-                   "not an IPv4 address of a host", "for example --peer 29.28.204.80"});
-    }
-    policy.peers.push_back(*ip);
-  }
-  if (options.segments == "flat") policy.segments = SegmentsFrom::flat;
-  if (options.segments == "rails") policy.segments = SegmentsFrom::rails;
-  return policy;
-}
-
 }  // namespace retour

@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "base/result.h"
-#include "model/policy.h"
 #include "text/style.h"
 
 namespace retour {
@@ -29,7 +28,8 @@ struct Options {
   std::string netns;     ///< empty: the caller's
   std::string snapshot;  ///< file; empty: live
   std::vector<std::string> peers;
-  std::string segments{"auto"};
+  std::string segments;  ///< "auto", "flat" or "rails"; empty: as the policy file says
+  std::string policy;    ///< file; empty: the usual place
 };
 
 class Console {
@@ -62,8 +62,5 @@ class Console {
   Style error_style_;
   mutable int write_errnum_{};  ///< of the first write to stdout that failed
 };
-
-/// Peers and segments as the model wants them. Errors: usage.
-[[nodiscard]] Result<Policy> policy_of(const Options& options);
 
 }  // namespace retour

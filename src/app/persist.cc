@@ -44,7 +44,11 @@ std::vector<std::string> arguments_of(const Options& options) {
   for (const std::string& peer : options.peers) {
     arguments.insert(arguments.end(), {"--peer", peer});
   }
-  if (options.segments != "auto") {
+  if (!options.policy.empty()) {
+    std::error_code failed;
+    arguments.insert(arguments.end(), {"--policy", fs::absolute(options.policy, failed).string()});
+  }
+  if (!options.segments.empty()) {
     arguments.insert(arguments.end(), {"--segments", options.segments});
   }
   return arguments;

@@ -11,7 +11,7 @@
 namespace CLI {
 class App;
 class Option;
-}
+}  // namespace CLI
 
 namespace retour {
 
@@ -38,6 +38,7 @@ void add_netns(CLI::App& verb, Options& options);
 void add_snapshot_file(CLI::App& verb, Options& options);
 void add_segments(CLI::App& verb, Options& options);
 void add_policy(CLI::App& verb, Options& options);
+void add_policy_file(CLI::App& verb, Options& options);
 /// Where the files are that make it last; empty: this machine.
 CLI::Option* add_root(CLI::App& verb, std::string& root);
 

@@ -11,13 +11,4 @@ namespace retour {
 
 [[nodiscard]] Diagnosis diagnose(const Snapshot& now, const Policy& policy);
 
-/// The wires that these links are on: as told, or as measured, then whole: a NIC of another subnet
-/// on the same wire hears what they hear, and a link that nobody could measure is on none of them;
-/// else one for all.
-[[nodiscard]] std::vector<Segment> segments_of(const Segment& links, const Snapshot& now,
-                                               SegmentsFrom from);
-
-/// IPv4 subnets with addresses on two or more links, in order of prefix.
-[[nodiscard]] std::vector<SharedSubnet> shared_subnets(const Snapshot& now, SegmentsFrom segments);
-
 }  // namespace retour

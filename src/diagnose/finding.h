@@ -35,19 +35,27 @@ enum class SegmentsKnown : std::uint8_t { assumed, told, measured };
 
 [[nodiscard]] std::string_view name(SegmentsKnown known);  ///< "assumed", …
 
-/// Addresses of one prefix, or of prefixes that overlap, on two or more links: where doors can be
-/// mixed up.
+/// Where doors can be mixed up: addresses of one prefix, or of prefixes that overlap, on two or
+/// more links; or a prefix that two or more links reach by a gateway each.
 struct SharedSubnet {
   struct Member {
     IfIndex link{};
     Ip address{};
     Prefix subnet;  ///< its own; may be longer than the prefix of the whole
     bool secondary{};
+    std::optional<Ip> gateway;  ///< by which the prefix is reached; absent: it is on the wire
+    bool onlink{};              ///< the gateway need not be in the subnet
+    friend bool operator==(const Member&, const Member&) = default;
   };
-  Prefix prefix;                  ///< the shortest that a member has
-  std::vector<Member> members;    ///< in the snapshot's order of addresses
+  Prefix prefix;                ///< the shortest that a member has, or what is behind the gateways
+  std::vector<Member> members;  ///< in the snapshot's order of addresses
   std::vector<Segment> segments;  ///< the members' links by broadcast domain
   SegmentsKnown segments_known{};
+
+  [[nodiscard]] bool routed() const { return !members.empty() && members.front().gateway; }
+  /// Whether `local` is a member that reaches `peer` by this prefix: through its gateway, what is
+  /// not in its own subnet.
+  [[nodiscard]] bool joins(const Ip& local, const Ip& peer) const;
 };
 
 struct Diagnosis {

@@ -4,10 +4,10 @@
 #include <algorithm>
 #include <array>
 
-#include "diagnose/diagnose.h"
 #include "diagnose/explanation.h"
 #include "diagnose/gates.h"
 #include "diagnose/remedies.h"
+#include "diagnose/subnets.h"
 #include "model/fib.h"
 
 namespace retour {
@@ -48,7 +48,9 @@ Wires wires_of(const Snapshot& now, const Ip& local, SegmentsFrom from) {
   std::stable_partition(doors.owners.begin(), doors.owners.end(),
                         [&](IfIndex link) { return has_door(now, link); });
   if (from != SegmentsFrom::snapshot) doors.known = SegmentsKnown::told;
-  for (SharedSubnet& subnet : shared_subnets(now, from)) {
+  Policy policy;
+  policy.segments = from;
+  for (SharedSubnet& subnet : shared_subnets(now, policy)) {
     const bool here = std::ranges::any_of(subnet.members, [&](const SharedSubnet::Member& member) {
       return member.address == local;
     });
@@ -57,7 +59,7 @@ Wires wires_of(const Snapshot& now, const Ip& local, SegmentsFrom from) {
     doors.known = subnet.segments_known;
   }
   if (!doors.segments.empty()) return doors;
-  // Of a subnet that is no shared one: of IPv6, or of one NIC.
+  // Of a subnet that is no shared one.
   const IfIndex owner = doors.owners.front();
   doors.segments = segments_of(links_beside(now, local, owner), now, from);
   const bool placed = std::ranges::any_of(doors.segments, [owner](const Segment& segment) {

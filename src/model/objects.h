@@ -26,7 +26,9 @@ inline constexpr std::uint8_t protocol_kernel = 2;
 struct Link {
   IfIndex index{};
   std::string name;  ///< as the kernel has it; may hold any byte: escape before printing
-  std::string kind;  ///< IFLA_INFO_KIND ("veth", "bond", "vlan", …), empty for hardware
+  std::string kind;    ///< IFLA_INFO_KIND ("veth", "bond", "vlan", …), empty for hardware
+  std::string driver;  ///< as `ethtool -i` has it; empty if unknown
+  std::string bus;     ///< its address on the bus ("0000:17:00.0"), empty for what is on none
   std::vector<std::uint8_t> mac;
   std::uint32_t flags{};  ///< IFF_* of <linux/if.h>
   std::uint32_t mtu{};
@@ -55,7 +57,10 @@ struct Address {
   std::uint32_t metric{};   ///< IFA_RT_PRIORITY, of its connected route; 0 = default
   std::uint8_t protocol{};  ///< IFA_PROTO
 
-  [[nodiscard]] bool secondary() const { return (flags & 0x01U) != 0; }
+  [[nodiscard]] bool secondary() const { return local.address.is_v4() && (flags & 0x01U) != 0; }
+  /// RFC 8981: it comes and goes; IFA_F_TEMPORARY is the same bit.
+  [[nodiscard]] bool temporary() const { return !local.address.is_v4() && (flags & 0x01U) != 0; }
+  [[nodiscard]] bool dad_failed() const { return (flags & 0x08U) != 0; }
   /// The connected prefix: of the peer where there is one, as the kernel makes it.
   [[nodiscard]] Prefix subnet() const {
     return Prefix{peer.value_or(local.address), local.length}.network();

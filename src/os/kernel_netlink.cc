@@ -222,6 +222,7 @@ void NetlinkKernel::read_rest(Snapshot& into) {
     into.kernel = host.release;
   }
   into.source = "netlink";
+  drivers_.read(into.links);
   // Kernels before 6.15 do not tell the groups of IPv4, and answer with those of IPv6.
   if (into.release() < Release{6, 15}) into.groups.reset();
   const TableNamesRead& names = names_.read();

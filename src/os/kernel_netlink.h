@@ -8,6 +8,7 @@
 
 #include "os/conf_file.h"
 #include "os/kernel_encode.h"
+#include "os/link_drivers.h"
 #include "os/netlink.h"
 #include "os/table_names_file_reader.h"
 #include "port/kernel.h"
@@ -52,6 +53,7 @@ class NetlinkKernel final : public Kernel {
   NetlinkSocket requests_;
   NetlinkSocket events_;
   ConfDirectory conf_;
+  LinkDrivers drivers_;
   TableNamesReader names_;
   /// Links by name for the errors of one apply(); read when the first error comes.
   std::optional<Snapshot> link_names_;

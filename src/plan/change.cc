@@ -19,11 +19,6 @@ Rule identity(Rule rule) {
   return rule;
 }
 
-bool same_rule(const Rule& a, const Rule& b) {
-  // Most differ here; the rest is a comparison of two copies.
-  return a.priority == b.priority && a.family == b.family && identity(a) == identity(b);
-}
-
 bool same_route(const Route& a, const Route& b) {
   const auto legs_equal =
       std::ranges::equal(a.next_hops, b.next_hops, [](const NextHop& x, const NextHop& y) {
@@ -34,7 +29,8 @@ bool same_route(const Route& a, const Route& b) {
 }
 
 void touch_rules(Snapshot& now, Family family) {
-  if (family == Family::v4) now.hidden.custom_rules_v4 = true;  // sticky in the kernel, too
+  auto& bit = family == Family::v4 ? now.hidden.custom_rules_v4 : now.hidden.custom_rules_v6;
+  bit = true;  // sticky in the kernel, too
 }
 
 void add(Snapshot& now, Route route) {
@@ -83,6 +79,11 @@ std::optional<SetConf> still_set(const Snapshot& now, const SetConf& set) {
 }
 
 }  // namespace
+
+bool same_rule(const Rule& a, const Rule& b) {
+  // Most differ here; the rest is a comparison of two copies.
+  return a.priority == b.priority && a.family == b.family && identity(a) == identity(b);
+}
 
 std::vector<Change> way_back(const Snapshot& now, std::span<const Change> changes) {
   std::vector<Change> list;

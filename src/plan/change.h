@@ -38,6 +38,9 @@ struct Change {
   std::string why;
 };
 
+/// The same rule to the kernel: what it computes (detached, unresolved) apart.
+[[nodiscard]] bool same_rule(const Rule& a, const Rule& b);
+
 [[nodiscard]] Change inverse(const Change& change);
 /// What takes `done` back: the inverse of each, last first.
 [[nodiscard]] std::vector<Change> inverses(std::span<const Change> done);

@@ -11,24 +11,32 @@ namespace {
 
 bool unconditional(const Rule& rule, TableId table) {
   Rule plain;
+  plain.family = rule.family;
   plain.priority = rule.priority;
   plain.protocol = rule.protocol;
   plain.table = table;
   return rule == plain;
 }
 
-std::optional<std::uint32_t> priority_of(const Snapshot& now, TableId table) {
-  const auto it =
-      std::ranges::find_if(now.rules, [&](const Rule& rule) { return unconditional(rule, table); });
+std::optional<std::uint32_t> priority_of(const Snapshot& now, Family family, TableId table) {
+  const auto it = std::ranges::find_if(now.rules, [&](const Rule& rule) {
+    return rule.family == family && unconditional(rule, table);
+  });
   return it == now.rules.end() ? std::nullopt : std::optional(it->priority);
 }
 
-bool foreign_between(const Snapshot& now, std::uint32_t first, std::uint32_t last) {
+bool foreign_between(const Snapshot& now, Family family, std::uint32_t first, std::uint32_t last) {
   return std::ranges::any_of(now.rules, [&](const Rule& rule) {
-    return rule.family == Family::v4 && !rule.ours() && rule.priority >= first &&
-           rule.priority <= last;
+    return rule.family == family && !rule.ours() && rule.priority >= first && rule.priority <= last;
   });
 }
+
+std::uint32_t room(std::uint32_t guards) {
+  const std::uint32_t hundreds = (guards + 1 + 99) / 100;  // one for the landing
+  return std::max(Numbers::guards_in_band, hundreds * 100);
+}
+
+const char* family_word(Family family) { return family == Family::v4 ? "IPv4" : "IPv6"; }
 
 }  // namespace
 
@@ -42,97 +50,131 @@ std::string table_name(const std::string& link) {
   return name;
 }
 
-tl::expected<Numbers, std::string> Numbers::choose(const Snapshot& now,
-                                                   const std::vector<SharedSubnet>& subnets) {
+tl::expected<Numbers, std::string> Numbers::choose(const Snapshot& now, const Policy& policy,
+                                                   const std::vector<IfIndex>& links,
+                                                   const std::array<RuleNeed, 2>& need) {
   Numbers numbers;
-  std::map<Ip, IfIndex> owner;
-  std::uint32_t addresses = 0;
-  for (const SharedSubnet& subnet : subnets) {
-    for (const auto& member : subnet.members) {
-      owner[member.address] = member.link;
-      ++addresses;
+  numbers.keep_tables(now, policy, links, need);
+  if (auto why = numbers.find_tables(policy, links)) return tl::unexpected(std::move(*why));
+  for (const Family family : {Family::v4, Family::v6}) {
+    const RuleNeed& wanted = need[static_cast<std::size_t>(family)];
+    if (wanted.addresses.empty()) continue;
+    if (auto why = numbers.find_band(now, policy, family, wanted)) {
+      return tl::unexpected(std::move(*why));
     }
   }
+  return numbers;
+}
+
+/// What a link of ours has stays; everything else that exists or has a name is taken.
+void Numbers::keep_tables(const Snapshot& now, const Policy& policy,
+                          const std::vector<IfIndex>& links, const std::array<RuleNeed, 2>& need) {
   // One table serves one link: an address that moved must not drag its old table along.
   std::set<TableId> given;
   const auto give = [&](IfIndex link, TableId table) {
-    if (!numbers.tables_.contains(link) && given.insert(table).second) {
-      numbers.tables_[link] = table;
-    }
+    const bool wanted = std::ranges::find(links, link) != links.end();
+    if (!wanted || tables_.contains(link)) return;
+    if (policy.tables && !policy.tables->contains(table.value)) return;
+    if (given.insert(table).second) tables_[link] = table;
   };
-  // Tables: what a link of ours has stays; everything else that exists or has a name is taken.
-  numbers.taken_tables_ = {TableId{0}, TableId{252}, table_default, table_main, table_local};
+  taken_tables_ = {TableId{0}, TableId{252}, table_default, table_main, table_local};
   for (const auto& [id, name] : now.table_names) {
     // Our own names may be of another namespace that shares /etc; they take nothing.
-    if (!name.starts_with("retour-")) numbers.taken_tables_.insert(id);
+    if (!name.starts_with("retour-")) taken_tables_.insert(id);
   }
   for (const Route& route : now.routes) {
-    numbers.taken_tables_.insert(route.table);
-    const bool door = route.protocol == protocol_retour && route.next_hops.size() == 1;
+    taken_tables_.insert(route.table);
+    const bool door = route.ours() && route.next_hops.size() == 1;
     if (door) give(route.next_hops.front().link, route.table);
   }
   for (const Rule& rule : now.rules) {
-    numbers.taken_tables_.insert(rule.table);
+    taken_tables_.insert(rule.table);
     if (!rule.ours() || !rule.from) continue;
-    const auto it = owner.find(rule.from->address);
-    if (it != owner.end()) give(it->second, rule.table);
+    const auto& owners = need[static_cast<std::size_t>(rule.family)].addresses;
+    const auto it = owners.find(rule.from->address);
+    if (it != owners.end()) give(it->second, rule.table);
   }
+}
 
-  const std::uint32_t local = priority_of(now, table_local).value_or(0);
-  const std::uint32_t main = priority_of(now, table_main).value_or(32766);
-  const std::uint32_t need = guards_in_band + addresses;
+std::optional<std::string> Numbers::find_tables(const Policy& policy,
+                                                const std::vector<IfIndex>& links) {
+  std::uint32_t id = policy.tables ? policy.tables->first : first_table;
+  const std::uint32_t last = policy.tables ? policy.tables->last : 0xfffffffe;
+  for (const IfIndex link : links) {
+    if (tables_.contains(link)) continue;
+    while (id <= last && taken_tables_.contains(TableId{id})) ++id;
+    if (id > last) {
+      return fmt::format("the policy's tables {} to {} do not do for {} NICs: some are taken",
+                         policy.tables->first, policy.tables->last, links.size());
+    }
+    tables_[link] = TableId{id};
+    taken_tables_.insert(TableId{id});
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> Numbers::find_band(const Snapshot& now, const Policy& policy,
+                                              Family family, const RuleNeed& wanted) {
+  Band& mine = bands_[static_cast<std::size_t>(family)];
+  mine.guards = room(wanted.guards);
+  const std::uint32_t local = priority_of(now, family, table_local).value_or(0);
+  const std::uint32_t main = priority_of(now, family, table_main).value_or(32766);
+  const std::uint32_t need = mine.guards + static_cast<std::uint32_t>(wanted.addresses.size());
   const auto fits = [&](std::uint32_t band) {
-    return band > local && band + need < main && !foreign_between(now, band, band + need - 1);
+    if (policy.priorities &&
+        (band < policy.priorities->first || band + need - 1 > policy.priorities->last)) {
+      return false;
+    }
+    return band > local && band + need < main &&
+           !foreign_between(now, family, band, band + need - 1);
   };
   std::vector<std::uint32_t> bands;
-  if (const auto mine = std::ranges::find_if(now.rules, &Rule::ours); mine != now.rules.end()) {
-    bands.push_back(mine->priority / 1000 * 1000);  // where our rules are already
+  const auto ours = std::ranges::find_if(
+      now.rules, [&](const Rule& rule) { return rule.ours() && rule.family == family; });
+  if (ours != now.rules.end()) {
+    bands.push_back(ours->priority / 1000 * 1000);  // where our rules are already
+    bands.push_back(ours->priority);
+  }
+  if (policy.priorities) {
+    for (std::uint32_t band = policy.priorities->first;
+         band <= policy.priorities->last && bands.size() < 64; band += 100) {
+      bands.push_back(band);
+    }
   }
   for (std::uint32_t band = usual_band; band >= 1000; band -= 1000) bands.push_back(band);
   if (main > need + 1) bands.push_back(main - need - 1);
   bands.push_back(local + 1);
   const auto band = std::ranges::find_if(bands, fits);
   if (band == bands.end()) {
-    return tl::unexpected(fmt::format(
-        "no {} free rule priorities in a row between the rule for local ({}) and the one for main "
-        "({})",
-        need, local, main));
+    const std::string where = policy.priorities
+                                  ? fmt::format(" and in the policy's {} to {}",
+                                                policy.priorities->first, policy.priorities->last)
+                                  : std::string();
+    return fmt::format(
+        "no {} free {} rule priorities in a row between the rule for local ({}) and the one for "
+        "main ({}){}",
+        need, family_word(family), local, main, where);
   }
-  numbers.band_ = *band;
+  mine.first = *band;
+  const std::uint32_t first_rule = mine.first + mine.guards;
   for (const Rule& rule : now.rules) {
-    if (!rule.ours() || rule.priority < *band || rule.priority >= *band + need) continue;
-    const bool guard = rule.priority < *band + guards_in_band;
-    if (guard && rule.to) numbers.guards_.try_emplace(*rule.to, rule.priority);
-    if (!guard && rule.from) numbers.rules_.try_emplace(rule.from->address, rule.priority);
-    numbers.taken_priorities_.insert(rule.priority);
+    if (!rule.ours() || rule.family != family || !rule.from) continue;
+    if (rule.priority < first_rule || rule.priority >= *band + need) continue;
+    mine.rules.try_emplace(rule.from->address, rule.priority);
+    mine.taken.insert(rule.priority);
   }
-  return numbers;
+  return std::nullopt;
 }
 
-TableId Numbers::table(IfIndex link) {
-  if (const auto it = tables_.find(link); it != tables_.end()) return it->second;
-  TableId id{first_table};
-  while (taken_tables_.contains(id)) ++id.value;
-  taken_tables_.insert(id);
-  tables_[link] = id;
-  return id;
-}
+TableId Numbers::table(IfIndex link) { return tables_.at(link); }
 
 std::uint32_t Numbers::rule(const Ip& address) {
-  if (const auto it = rules_.find(address); it != rules_.end()) return it->second;
-  std::uint32_t priority = band_ + guards_in_band;
-  while (taken_priorities_.contains(priority)) ++priority;
-  taken_priorities_.insert(priority);
-  rules_[address] = priority;
-  return priority;
-}
-
-std::uint32_t Numbers::guard(const Prefix& subnet) {
-  if (const auto it = guards_.find(subnet); it != guards_.end()) return it->second;
-  std::uint32_t priority = band_;
-  while (taken_priorities_.contains(priority)) ++priority;
-  taken_priorities_.insert(priority);
-  guards_[subnet] = priority;
+  Band& mine = bands_[static_cast<std::size_t>(address.family())];
+  if (const auto it = mine.rules.find(address); it != mine.rules.end()) return it->second;
+  std::uint32_t priority = mine.first + mine.guards;
+  while (mine.taken.contains(priority)) ++priority;
+  mine.taken.insert(priority);
+  mine.rules[address] = priority;
   return priority;
 }
 

@@ -189,7 +189,11 @@ std::string subnet_line(const SharedSubnet& subnet) {
   } else if (subnet.segments.size() > 1) {
     segments = fmt::format("{} segments", subnet.segments.size());
   }
-  return fmt::format("{} NICs share {}: {} ({})", links.size(), subnet.prefix.str(), segments,
+  const std::string what = !subnet.routed() ? "share " + subnet.prefix.str()
+                           : subnet.prefix.length == 0
+                               ? "have a default gateway each"
+                               : "have a gateway each to " + subnet.prefix.str();
+  return fmt::format("{} NICs {}: {} ({})", links.size(), what, segments,
                      known_words(subnet.segments_known));
 }
 
@@ -220,26 +224,32 @@ std::string render_steps(const Snapshot& host, const Lookup& lookup, std::size_t
 
 std::string render_doors(const Snapshot& host, const Diagnosis& diagnosis,
                          const DiagnosisView& view, const Style& style) {
-  Table table;
-  table.row({{"NIC", Ink::dim},
-             {"address", Ink::dim},
-             {"request in", Ink::dim},
-             {"reply out", Ink::dim},
-             {"verdict", Ink::dim}});
-  std::set<Ip> peers;
+  // Where an address is asked by one peer only, any other in its place would get the same.
+  std::set<Ip> asked;
+  bool peers = false;
   for (const RoundTrip& trip : diagnosis.round_trips) {
     if (view.address && trip.local != *view.address) continue;
-    peers.insert(trip.peer);
+    peers = !asked.insert(trip.local).second || peers;
+  }
+  if (asked.empty()) return {};
+  Table table;
+  std::vector<Table::Cell> head{{"NIC", Ink::dim}, {"address", Ink::dim}};
+  if (peers) head.push_back({"peer", Ink::dim});
+  for (const char* title : {"request in", "reply out", "verdict"})
+    head.push_back({title, Ink::dim});
+  table.row(std::move(head));
+  for (const RoundTrip& trip : diagnosis.round_trips) {
+    if (view.address && trip.local != *view.address) continue;
     std::string verdict(name(trip.verdict));
     if (trip.cause != Cause::none) verdict += fmt::format(" ({})", name(trip.cause));
     const bool reply = trip.verdict != DoorVerdict::lost;
-    table.row({{link_label(host, trip.link)},
-               {trip.local.str()},
-               {arrival(host, trip)},
-               {reply ? ways_words(host, trip.reply) : "-"},
-               {verdict, ink_of(trip.verdict)}});
+    std::vector<Table::Cell> row{{link_label(host, trip.link)}, {trip.local.str()}};
+    if (peers) row.push_back({trip.peer.str()});
+    row.push_back({arrival(host, trip)});
+    row.push_back({reply ? ways_words(host, trip.reply) : "-"});
+    row.push_back({verdict, ink_of(trip.verdict)});
+    table.row(std::move(row));
   }
-  if (peers.empty()) return {};
   return table.str(style);
 }
 
@@ -248,7 +258,7 @@ std::string render(const Snapshot& host, const Diagnosis& diagnosis, const Diagn
   std::string out;
   for (const SharedSubnet& subnet : diagnosis.subnets) out += subnet_line(subnet) + "\n";
   if (diagnosis.subnets.empty()) {
-    out += "No two NICs of this host have IPv4 addresses in one subnet.\n";
+    out += "No two NICs of this host share a subnet, or a prefix behind gateways.\n";
   }
   const std::string doors = render_doors(host, diagnosis, view, style);
   if (!doors.empty()) out += "\n" + doors;

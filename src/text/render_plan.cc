@@ -21,10 +21,14 @@ std::string way(const Snapshot& host, const Lookup& lookup) {
 
 /// One heading for a run of changes that mean the same.
 const char* meaning(const Change& change) {
-  if (std::holds_alternative<AddRoute>(change.operation)) {
-    return "each NIC reaches the subnet by itself:";
+  if (const auto* add = std::get_if<AddRoute>(&change.operation)) {
+    return add->route.next_hops.front().gateway ? "and what is behind its own gateway:"
+                                                : "each NIC reaches the subnet by itself:";
   }
   if (const auto* rule = std::get_if<AddRule>(&change.operation)) {
+    if (rule->rule.action != RuleAction::lookup) {
+      return "what the NICs reach on their wires passes by the wider guards:";
+    }
     return rule->rule.from ? "what an address sends leaves by its own NIC:"
                            : "what main knows better than the subnet stays with main, also later:";
   }

@@ -71,7 +71,7 @@ std::string render_status(const Snapshot& host, const Diagnosis& diagnosis,
   out += links.str(style) + "\n";
   for (const SharedSubnet& subnet : diagnosis.subnets) out += subnet_line(subnet) + "\n";
   if (diagnosis.subnets.empty()) {
-    out += "No two NICs have IPv4 addresses in one subnet.\n";
+    out += "No two NICs share a subnet, or a prefix behind gateways.\n";
   }
   const auto errors = std::ranges::count(diagnosis.findings, Severity::error, &Finding::severity);
   const auto warnings =

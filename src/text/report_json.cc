@@ -130,7 +130,8 @@ Json subnets_json(const Snapshot& host, const std::vector<SharedSubnet>& subnets
     for (const auto& member : subnet.members) {
       members.push_back({{"link", escape(host.link_name(member.link))},
                          {"address", member.address.str()},
-                         {"secondary", member.secondary}});
+                         {"secondary", member.secondary},
+                         {"gateway", ip_json(member.gateway)}});
     }
     Json segments = Json::array();
     for (const Segment& segment : subnet.segments) segments.push_back(links_json(host, segment));

@@ -126,6 +126,8 @@ Json Writer::link(const Link& link) const {
   out["index"] = link.index.value;
   out["name"] = escape(link.name);
   put_text(out, "kind", link.kind);
+  put_text(out, "driver", link.driver);
+  put_text(out, "bus", link.bus);
   if (!link.mac.empty()) out["mac"] = mac_text(link.mac);
   put_bits(out, "flags", link_flag_words(), link.flags);
   put(out, "mtu", link.mtu, 0U);

@@ -91,6 +91,8 @@ void Reader::links(JsonObject& document) {
       in.wrong("name", in.field("name"), "1 to 15 bytes without '/'");
     }
     in.text("kind", link.kind);
+    in.text("driver", link.driver);
+    in.text("bus", link.bus);
     in.mac("mac", link.mac);
     in.bits("flags", link_flag_words(), link.flags);
     in.number("mtu", link.mtu);

@@ -11,6 +11,7 @@
 #include <set>
 
 #include "diagnose/diagnose.h"
+#include "diagnose/subnets.h"
 #include "engine/transaction.h"
 #include "lab/iproute2.h"
 #include "lab/lab.h"
@@ -213,7 +214,9 @@ TEST(GridRails, PredictionIsObservation) {
     auto now = kernel->snapshot();
     ASSERT_TRUE(now);
     std::vector<IfIndex> links;
-    for (const SharedSubnet& subnet : shared_subnets(*now, SegmentsFrom::flat))
+    Policy flat;
+    flat.segments = SegmentsFrom::flat;
+    for (const SharedSubnet& subnet : shared_subnets(*now, flat))
       links = subnet.segments[0];
     const auto segments = prober->segments(links, 100ms);
     ASSERT_TRUE(segments);

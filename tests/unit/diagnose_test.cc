@@ -131,16 +131,6 @@ TEST_F(DiagnoseTest, DifferentSubnetsAreNoProblem) {
   EXPECT_TRUE(diagnose(host, {}).findings.empty());
 }
 
-TEST_F(DiagnoseTest, Ipv6IsSaidNotToBeDiagnosed) {
-  for (const IfIndex link : {IfIndex{2}, IfIndex{3}}) {
-    Address address;
-    address.link = link;
-    address.local = prefix(link.value == 2 ? "fd00::1/64" : "fd00::2/64");
-    host.addresses.push_back(address);
-  }
-  EXPECT_EQ(count(diagnose(host, {}), "ipv6-not-diagnosed"), 1U);
-}
-
 TEST_F(DiagnoseTest, APortOfABridgeHearsNothingItself) {
   testing::cure_by_hand(host);
   testing::set_gates(host, 1, 1, 0);

@@ -64,8 +64,9 @@ void RandomSnapshot::one(NextHop& out) {
 }
 
 void RandomSnapshot::one(Link& out) {
-  auto& [index, name, kind, mac, flags, mtu, group, master, speed_mbps, conf, conf6] = out;
-  fill(index, name, kind, mac, flags, mtu, group, master, speed_mbps, conf, conf6);
+  auto& [index, name, kind, driver, bus, mac, flags, mtu, group, master, speed_mbps, conf, conf6] =
+      out;
+  fill(index, name, kind, driver, bus, mac, flags, mtu, group, master, speed_mbps, conf, conf6);
 }
 
 void RandomSnapshot::one(Address& out) {

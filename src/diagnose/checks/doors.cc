@@ -128,16 +128,17 @@ Wording word(const Snapshot& now, const RoundTrip& trip) {
   }
 }
 
-bool in_subnet(const Snapshot& now, const RoundTrip& trip) {
-  return std::ranges::any_of(now.addresses, [&](const Address& address) {
-    return address.link == trip.link && address.local.address == trip.local &&
-           address.subnet().contains(trip.peer);
+/// Whether the address has a door of its own to that peer, which a table can hold.
+bool within_reach(const CheckInput& input, const RoundTrip& trip) {
+  return std::ranges::any_of(input.subnets, [&](const SharedSubnet& subnet) {
+    return subnet.joins(trip.local, trip.peer);
   });
 }
 
 bool duplicated(const CheckInput& input, const Ip& address) {
   return std::ranges::any_of(input.subnets, [&](const SharedSubnet& subnet) {
-    return std::ranges::count(subnet.members, address, &SharedSubnet::Member::address) > 1;
+    return !subnet.routed() &&
+           std::ranges::count(subnet.members, address, &SharedSubnet::Member::address) > 1;
   });
 }
 
@@ -145,6 +146,7 @@ bool duplicated(const CheckInput& input, const Ip& address) {
 
 void check_duplicates(const CheckInput& input, std::vector<Finding>& findings) {
   for (const SharedSubnet& subnet : input.subnets) {
+    if (subnet.routed()) continue;
     for (auto it = subnet.members.begin(); it != subnet.members.end(); ++it) {
       const auto twin = std::find_if(subnet.members.begin(), it, [&](const auto& member) {
         return member.address == it->address && member.link != it->link;
@@ -178,11 +180,14 @@ void check_doors(const CheckInput& input, std::vector<Finding>& findings) {
                                   input.now.link_name(trip.link), name(trip.verdict), wording.what);
     finding.cure = wording.cure;
     finding.evidence = i;
-    // The tables hold the subnet; a peer beyond it is reached through a gateway of main.
-    const bool beyond = !in_subnet(input.now, trip);
+    // The tables hold what the NIC reaches by itself; to others only main has a gateway.
+    const bool beyond = !within_reach(input, trip);
     finding.curable = wording.curable && !beyond && !duplicated(input, trip.local);
     if (wording.curable && beyond) {
-      finding.cure = "the peer is beyond the shared subnet: its route is the owner's to mend";
+      finding.cure =
+          "the peer is beyond what the NICs share, and no gateway of this one is known: a "
+          "[[fabric]] "
+          "of the policy names it";
     }
     findings.push_back(std::move(finding));
   }

@@ -22,8 +22,18 @@ bool waits_for_link(const Snapshot& now, const Rule& rule) {
          });
 }
 
-bool is_shared(const std::vector<SharedSubnet>& subnets, const Prefix& prefix) {
-  return std::ranges::any_of(subnets, [&](const auto& subnet) { return subnet.prefix == prefix; });
+/// A guard keeps main's knowledge of a prefix before our tables that hold it.
+bool guards_something(const CheckInput& input, const Rule& rule) {
+  const Prefix guarded = rule.to.value_or(Prefix::all(rule.family)).network();
+  const auto in_a_table = [&](const Route& route) {
+    return route.ours() && route.dst.network() == guarded;
+  };
+  return std::ranges::any_of(input.now.routes, in_a_table) ||
+         std::ranges::any_of(input.subnets, [&](const SharedSubnet& subnet) {
+           return subnet.prefix == guarded ||
+                  std::ranges::find(subnet.members, guarded, &SharedSubnet::Member::subnet) !=
+                      subnet.members.end();
+         });
 }
 
 Finding leftover(const char* code, std::string message, std::string cure) {
@@ -52,10 +62,12 @@ void check_leftovers(const CheckInput& input, std::vector<Finding>& findings) {
       findings.push_back(std::move(finding));
       continue;
     }
-    if (rule.to && !is_shared(input.subnets, *rule.to)) {
+    if (!rule.from) {
+      // The landing of jumps goes with the last of them.
+      if (rule.action == RuleAction::nop || guards_something(input, rule)) continue;
       findings.push_back(leftover("stale-rule",
-                                  fmt::format("rule {} to {}: no NICs share that subnet any more",
-                                              rule.priority, rule.to->str()),
+                                  fmt::format("rule {} to {}: no NICs share that any more",
+                                              rule.priority, rule.to ? rule.to->str() : "all"),
                                   "retour apply removes it"));
       continue;
     }

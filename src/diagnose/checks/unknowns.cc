@@ -2,10 +2,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
-#include <set>
 
 #include "diagnose/checks/checks.h"
+#include "diagnose/subnets.h"
 
 namespace retour {
 
@@ -33,6 +32,7 @@ void check_unknowns(const CheckInput& input, std::vector<Finding>& findings) {
          "give the output of `sysctl -a` (import --sysctl)");
   }
   for (const SharedSubnet& subnet : input.subnets) {
+    if (subnet.routed()) continue;
     for (const auto& member : subnet.members) {
       const bool judged = std::ranges::any_of(input.round_trips, [&](const RoundTrip& trip) {
         return trip.local == member.address && trip.link == member.link;
@@ -49,18 +49,17 @@ void check_unknowns(const CheckInput& input, std::vector<Finding>& findings) {
                      subnet.members.size(), subnet.prefix.str()),
          "say --segments flat or rails; live, with CAP_NET_RAW, it is measured");
   }
-  std::map<Prefix, std::set<IfIndex>> v6;
-  for (const Address& address : input.now.addresses) {
-    if (address.local.family() == Family::v6 && address.scope < scope_link) {
-      v6[address.subnet()].insert(address.link);
-    }
-  }
-  for (const auto& [prefix, links] : v6) {
-    if (links.size() < 2) continue;
-    note(findings, "ipv6-not-diagnosed",
-         fmt::format("{} NICs share {}; IPv6 is read and kept, not yet diagnosed", links.size(),
-                     prefix.str()),
-         "");
+  for (const Link& link : input.now.links) {
+    const Link* vrf = vrf_of(input.now, link);
+    if (vrf == nullptr) continue;
+    Finding finding;
+    finding.code = "in-vrf";
+    finding.severity = Severity::info;
+    finding.link = link.index;
+    finding.message = fmt::format("{} is a port of VRF {}: its routes are in the VRF's table",
+                                  link.name, vrf->name);
+    finding.cure = "not looked at: a VRF keeps its doors apart by itself";
+    findings.push_back(std::move(finding));
   }
 }
 
