@@ -3,11 +3,14 @@
 # What ./run and ./test share: packages and a configured build tree. Sourced, with $root set.
 # Everything said here goes to stderr: stdout belongs to the program.
 
-packages_build=(g++ cmake ninja-build pkg-config libmnl-dev libfmt-dev libcli11-dev libtomlplusplus-dev
-  nlohmann-json3-dev libexpected-dev iproute2)
+packages_build=(g++ cmake ninja-build pkg-config libmnl-dev libfmt-dev libcli11-dev
+  libtomlplusplus-dev nlohmann-json3-dev libexpected-dev iproute2)
 # From containernetworking-plugins on: what tests/comparison runs by hand; none starts a service.
 packages_test=(clang-14 libclang-rt-14-dev clang-format-14 clang-tidy-14 libgtest-dev python3
   mandoc iputils-ping containernetworking-plugins systemd dbus-daemon dbus-system-bus-common)
+# Run by tests in namespaces of their own. Unpacked below build/, never installed: nothing of them
+# starts with this machine, and none of them manages its network.
+packages_unpacked=(systemd dbus network-manager netplan.io ifupdown)
 
 # Objects are the same wherever the tree stands: another clone compiles nothing twice.
 export CCACHE_BASEDIR="$root" CCACHE_NOHASHDIR=1
@@ -45,6 +48,38 @@ install_packages() {
   rm -f "$log"
 }
 declare -A have
+
+# Those of packages_unpacked that are not installed, with what they need, into build/programs/.
+unpack_programs() {
+  local programs=$root/build/programs wanted="${packages_unpacked[*]}" log deb tree
+  [ "$(cat "$programs/unpacked" 2>/dev/null)" = "$wanted" ] && return 0
+  command -v apt-get >/dev/null || return 0 # not Debian: the tests will say what they lack
+  say "unpacking $wanted into build/programs"
+  rm -rf "$programs" && mkdir -p "$programs/archives/partial" "$programs"/{usr,etc,var} || return 3
+  log=$(mktemp)
+  if ! (
+    apt-get update -q &&
+      apt-get -q -y -o DPkg::Lock::Timeout=300 -o Dir::Cache::archives="$programs/archives" install \
+        --download-only --no-install-recommends "${packages_unpacked[@]}" &&
+      for deb in "$programs"/archives/*.deb; do
+        [ -e "$deb" ] || continue # all of them are installed
+        dpkg-deb --extract "$deb" "$programs" || exit
+      done
+  ) >"$log" 2>&1 </dev/null; then
+    cat "$log" >&2
+    rm -f "$log"
+    say "unpack $wanted: failed, see above"
+    return 3
+  fi
+  rm -rf "$log" "$programs/archives"
+  # As on a machine: /lib and its like are in /usr.
+  for tree in lib bin sbin; do
+    [ -d "$programs/$tree" ] || continue
+    mkdir -p "$programs/usr/$tree" && cp -a "$programs/$tree/." "$programs/usr/$tree/" || return 3
+    rm -rf "${programs:?}/$tree"
+  done
+  echo "$wanted" >"$programs/unpacked"
+}
 
 # build PRESET DIR LOG TARGET…: configures when needed, then builds; the log holds all output.
 build() {

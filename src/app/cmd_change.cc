@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "app/change.h"
+#include "app/persist.h"
 #include "app/policy_file.h"
 #include "app/verbs.h"
 #include "diagnose/diagnose.h"
@@ -24,14 +25,43 @@ std::string counted(std::size_t changes) {
 
 struct ApplyOptions {
   bool runtime{};
+  bool persist{};
+  std::string root;           ///< of an image, for --persist; empty: this machine
   unsigned confirm_within{};  ///< seconds; 0 = it stays without a word
   std::string expect;
   std::string gate;  ///< "probe" or "none"; empty: as the policy file says
 };
 
+/// What the files of --persist are, for people.
+void tell_persisted(const std::vector<std::string>& paths, const Console& console) {
+  console.print("Made again at boot: " + printable(paths.front()) + "\n");
+}
+
+/// How to make it last, after what was made for now alone.
+void tell_how_it_lasts(const Console& console) {
+  console.say(
+      "In the running kernel only: a reboot or a link going down takes parts of it away\n"
+      "(apply again then).\n"
+      "Make it again at each boot: retour apply --persist\n"
+      "Let the program that owns the network make it: retour export\n"
+      "Prove it on the wire: retour verify --peer IP\n"
+      "Take it back: retour undo\n");
+}
+
 int apply_host(const Options& options, const ApplyOptions& how, const Console& console) {
   const auto policy = policy_of(options);
   if (!policy) return console.fail(policy.error());
+  if (how.persist && how.confirm_within > 0) {
+    return console.fail({ErrorKind::usage, 0, "--persist and --confirm-within",
+                         "what may be taken back is not made to last",
+                         "after retour confirm: retour apply --persist"});
+  }
+  std::optional<Persistence> persistence;
+  if (how.persist) {
+    auto prepared = Persistence::prepare(options, how.root);
+    if (!prepared) return console.fail(prepared.error());
+    persistence.emplace(std::move(*prepared));
+  }
   auto host = LiveHost::open(options.netns);
   if (!host) return console.fail(host.error());
   ApplyTerms terms;
@@ -41,14 +71,22 @@ int apply_host(const Options& options, const ApplyOptions& how, const Console& c
   const auto done = cure(*host, *policy, terms, console);
   if (!done) return console.fail(done.error());
   if (!done->warning.empty()) console.warn(done->warning);
+  std::vector<std::string> persisted;
+  if (persistence) {
+    auto paths = persistence->finish();
+    if (!paths) return console.fail(paths.error());
+    persisted = std::move(*paths);
+    for (const std::string& note : persistence->notes()) console.note(note);
+  }
   const Diagnosis& after = done->plan.after;
   if (console.json()) {
     console.print(json_applied(done->plan.rehearsed, done->changes, after, done->confirm_within,
-                               done->probed));
+                               done->probed, persisted));
     return exit_ok;
   }
   if (done->changes == 0) {
     console.print("Nothing to do: no change was made.\n");
+    if (persistence) tell_persisted(persisted, console);
     if (!after.healthy()) {
       console.say("The findings that remain are not for routing to mend: retour diagnose\n");
     }
@@ -69,31 +107,44 @@ int apply_host(const Options& options, const ApplyOptions& how, const Console& c
     if (finding.severity != Severity::error || ++shown > 8) continue;
     console.say("Still: " + wrap(printable(finding.message), 7) + "\n");
   }
-  if (!how.runtime && !done->confirm_within) {
-    console.say(
-        "In the running kernel only: a reboot or a link going down takes parts of it away\n"
-        "(apply again then). Prove it on the wire: retour verify --peer IP\n"
-        "Take it back: retour undo\n");
+  if (persistence) {
+    tell_persisted(persisted, console);
+  } else if (!how.runtime && !done->confirm_within) {
+    tell_how_it_lasts(console);
   }
   return exit_ok;
 }
 
-int undo_host(const Options& options, const Console& console) {
+int undo_host(const Options& options, const std::string& root, const Console& console) {
   auto host = LiveHost::open(options.netns);
   if (!host) return console.fail(host.error());
-  const auto undone = take_away(*host, console);
+  auto undone = take_away(*host, console);
   if (!undone) return console.fail(undone.error());
+  std::size_t files = 0;
+  // What is made at boot is of the machine, or of an image, and not of a namespace of it.
+  if (options.netns.empty() || !root.empty()) {
+    const auto removed = remove_persistence(root, undone->left_alone);
+    if (!removed) return console.fail(removed.error());
+    files = *removed;
+  }
   for (const std::string& text : undone->left_alone) console.warn("left as it is: " + text);
   if (console.json()) {
     const auto now = host->snapshot();
     if (!now) return console.fail(now.error());
-    console.print(json_undone(*now, undone->changes, undone->left_alone));
+    console.print(json_undone(*now, undone->changes, undone->left_alone, files));
+  } else if (undone->changes == 0 && files > 0) {
+    console.print(
+        fmt::format("Removed {} file{}: nothing is made at boot.\n", files, files == 1 ? "" : "s"));
   } else if (undone->changes == 0) {
     console.print("Nothing to undo: retour owns nothing here.\n");
   } else {
     console.print(fmt::format("Undid {}: {}.\n", counted(undone->changes),
                               undone->complete ? "no rule, route or sysctl of retour is left"
                                                : "what is said above is still remembered"));
+    if (files > 0) {
+      console.print(fmt::format("Removed {} file{}: nothing is made at boot.\n", files,
+                                files == 1 ? "" : "s"));
+    }
   }
   return exit_ok;
 }
@@ -138,7 +189,12 @@ void add_apply(CLI::App& app, Options& options, Run& run) {
   add_netns(*verb, options);
   add_policy(*verb, options);
   add_protection(*verb, options);
-  verb->add_flag("--runtime", how.runtime, "Only the running kernel is meant: no reminder");
+  CLI::Option* runtime =
+      verb->add_flag("--runtime", how.runtime, "Only the running kernel is meant: no reminder");
+  CLI::Option* persist =
+      verb->add_flag("--persist", how.persist, "And at each boot, by a systemd unit");
+  persist->excludes(runtime);
+  add_root(*verb, how.root)->needs(persist);
   verb->add_option("--confirm-within", how.confirm_within,
                    "Taken back after this time unless confirmed")
       ->check(CLI::Range(1U, 86400U).description(""))
@@ -170,10 +226,12 @@ void add_rollback(CLI::App& app, Options& options, Run& run) {
 
 void add_undo(CLI::App& app, Options& options, Run& run) {
   CLI::App* verb = app.add_subcommand("undo", "Take away everything that retour made");
+  static std::string root;
   add_common(*verb, options);
   add_netns(*verb, options);
+  add_root(*verb, root);
   verb->callback(
-      [&] { run = [&](const Console& console) { return undo_host(options, console); }; });
+      [&] { run = [&](const Console& console) { return undo_host(options, root, console); }; });
 }
 
 }  // namespace retour

@@ -8,13 +8,16 @@
 
 #include "app/change.h"
 #include "app/host.h"
+#include "app/persist.h"
 #include "app/policy_file.h"
 #include "app/rehearse.h"
 #include "app/verbs.h"
 #include "diagnose/diagnose.h"
 #include "os/managers.h"
 #include "plan/plan.h"
+#include "text/boot_unit.h"
 #include "text/import.h"
+#include "text/manager_words.h"
 #include "text/printable.h"
 #include "text/render_diagnosis.h"
 #include "text/render_rehearsal.h"
@@ -75,16 +78,31 @@ void tell_sysctls(const Options& options, const Console& console) {
   }
 }
 
-int status(const Options& options, const Console& console) {
+/// Of this machine alone: files and processes are its, and of none of its namespaces.
+bool is_here(const Options& options) { return options.snapshot.empty() && options.netns.empty(); }
+
+std::optional<std::vector<Configurator>> managers_here(const Options& options,
+                                                       const std::string& root,
+                                                       const Snapshot& host) {
+  if (!is_here(options)) return std::nullopt;
+  return managers(look_for_managers(root), host);
+}
+
+int status(const Options& options, const std::string& root, const Console& console) {
   const auto read = read_and_diagnose(options);
   if (!read) return console.fail(read.error());
-  const bool here = options.snapshot.empty() && options.netns.empty();
-  const auto managers = here ? std::optional(network_managers()) : std::nullopt;
+  const auto others = managers_here(options, root, read->host);
+  const auto persisted = is_here(options) ? std::optional(is_persisted(root)) : std::nullopt;
   const auto waits = tell_journal(options, console);
   console.print(console.json()
-                    ? json_status(read->host, read->diagnosis, managers, waits)
-                    : render_status(read->host, read->diagnosis, managers, console.style()));
+                    ? json_status(read->host, read->diagnosis, others, waits, persisted)
+                    : render_status(read->host, read->diagnosis, others, console.style()));
   if (options.snapshot.empty()) tell_sysctls(options, console);
+  if (persisted) {
+    console.say(*persisted
+                    ? fmt::format("Made again at boot: {}{}\n", printable(root), boot_unit_path)
+                    : "Not made at boot: retour apply --persist\n");
+  }
   return exit_ok;
 }
 
@@ -138,12 +156,16 @@ int plan_host(const Options& options, bool rehearsed, const Console& console) {
     if (!done) return console.fail(done.error());
     rehearsal = std::move(*done);
   }
+  const auto others = managers_here(options, "", read->host);
   if (console.json()) {
-    console.print(rehearsal ? json_report(read->host, cure, *rehearsal)
-                            : json_report(read->host, cure));
+    const std::string document = json_report(read->host, cure, others);
+    console.print(rehearsal ? with_rehearsal(document, *rehearsal) : document);
   } else {
     console.print(render(read->host, cure, console.style()));
     if (rehearsal) console.print(render(read->host, *rehearsal, console.style()));
+    if (cure.pending() && !cure.refused && others) {
+      console.say(render_threats(*others, console.style()));
+    }
     if (cure.pending() && !cure.refused) {
       console.say("Of this host and no other: retour apply --expect " + cure.fingerprint + "\n");
     }
@@ -227,12 +249,15 @@ int import_host(const ImportFiles& files, const Console& console) {
 
 void add_status(CLI::App& app, Options& options, Run& run) {
   CLI::App* verb = app.add_subcommand("status", "What this host is, and what retour owns on it");
+  static std::string root;
+  add_root(*verb, root);
   add_common(*verb, options);
   add_netns(*verb, options);
   add_snapshot_file(*verb, options);
   add_segments(*verb, options);
   add_policy_file(*verb, options);
-  verb->callback([&] { run = [&](const Console& console) { return status(options, console); }; });
+  verb->callback(
+      [&] { run = [&](const Console& console) { return status(options, root, console); }; });
 }
 
 void add_diagnose(CLI::App& app, Options& options, Run& run) {

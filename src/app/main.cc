@@ -51,6 +51,11 @@ void add_protection(CLI::App& verb, Options& options) {
                 "Open TCP connections may change their NIC");
 }
 
+CLI::Option* add_root(CLI::App& verb, std::string& root) {
+  return verb.add_option("--root", root, "Where the unit is: below this directory")
+      ->type_name("DIR");
+}
+
 namespace {
 
 int main(int argc, char** argv) {
@@ -74,6 +79,7 @@ int main(int argc, char** argv) {
   add_undo(app, options, run);
   add_verify(app, options, run);
   add_snapshot(app, options, run);
+  add_export(app, options, run);
   add_import(app, options, run);
   add_lab(app, options, run);
   const auto verbs = app.get_subcommands([](const CLI::App*) { return true; });

@@ -10,7 +10,8 @@
 
 namespace CLI {
 class App;
-}
+class Option;
+}  // namespace CLI
 
 namespace retour {
 
@@ -27,6 +28,7 @@ void add_rollback(CLI::App& app, Options& options, Run& run);
 void add_undo(CLI::App& app, Options& options, Run& run);
 void add_verify(CLI::App& app, Options& options, Run& run);
 void add_snapshot(CLI::App& app, Options& options, Run& run);
+void add_export(CLI::App& app, Options& options, Run& run);
 void add_import(CLI::App& app, Options& options, Run& run);
 void add_lab(CLI::App& app, Options& options, Run& run);
 
@@ -39,5 +41,7 @@ void add_policy(CLI::App& verb, Options& options);
 void add_policy_file(CLI::App& verb, Options& options);
 /// What a plan may not move.
 void add_protection(CLI::App& verb, Options& options);
+/// Where the files are that make it last; empty: this machine.
+CLI::Option* add_root(CLI::App& verb, std::string& root);
 
 }  // namespace retour

@@ -21,15 +21,6 @@ std::string directory_of(const std::string& path) {
   return slash == 0 ? "/" : path.substr(0, slash);
 }
 
-Result<void> sync_directory(const std::string& path) {
-  const Fd fd(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  // Some file systems cannot sync a directory and say EINVAL; there is nothing more to do there.
-  if (!fd.valid() || (fsync(fd.get()) != 0 && errno != EINVAL)) {
-    return fail(file_error(fmt::format("sync directory {}", path), errno));
-  }
-  return {};
-}
-
 bool write_all(int fd, std::string_view content) {
   while (!content.empty()) {
     const ssize_t written = write(fd, content.data(), content.size());
@@ -41,6 +32,15 @@ bool write_all(int fd, std::string_view content) {
 }
 
 }  // namespace
+
+Result<void> sync_directory(const std::string& path) {
+  const Fd fd(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  // Some file systems cannot sync a directory and say EINVAL; there is nothing more to do there.
+  if (!fd.valid() || (fsync(fd.get()) != 0 && errno != EINVAL)) {
+    return fail(file_error(fmt::format("sync directory {}", path), errno));
+  }
+  return {};
+}
 
 Error file_error(std::string doing, int errnum) {
   Error error{ErrorKind::system, errnum, std::move(doing), std::strerror(errnum)};

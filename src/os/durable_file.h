@@ -33,6 +33,9 @@ namespace retour {
 [[nodiscard]] Result<void> make_directories(const std::string& parent, const std::string& path,
                                             mode_t mode);
 
+/// The names in it, as they are now, for good.
+[[nodiscard]] Result<void> sync_directory(const std::string& path);
+
 [[nodiscard]] Error file_error(std::string doing, int errnum);
 
 }  // namespace retour

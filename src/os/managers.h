@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Who else configures the network of this machine, by the traces that each leaves while it runs.
+// The traces that programs which configure the network leave in the file system and among the
+// processes of this machine; plan/managers.h says what they mean.
 #pragma once
 
 #include <string>
-#include <vector>
+
+#include "plan/managers.h"
 
 namespace retour {
 
-/// "systemd-networkd", "NetworkManager", "ifupdown", … of the initial namespace.
-[[nodiscard]] std::vector<std::string> network_managers();
+/// Below `root`, another / to look in. Processes of other network namespaces are left out, where
+/// that can be seen. What cannot be looked at is not there.
+[[nodiscard]] ManagerTraces look_for_managers(const std::string& root = "");
 
 }  // namespace retour

@@ -57,15 +57,17 @@ void add_realms(const RawAttribute& raw, Phrase& words) {
 }
 
 /// One metric; false where iproute2 has no words for it.
-bool add_metric(std::size_t type, std::string_view lock, const RawAttribute& value, Phrase& words) {
-  if (type == metric_congctl) {
-    const std::string name(value.data.begin(), std::ranges::find(value.data, 0));
+bool add_metric(const RouteMetric& metric, Phrase& words) {
+  const std::string_view lock = metric.locked ? "lock " : "";
+  if (metric.type == metric_congctl) {
+    const std::string name(metric.value.begin(), std::ranges::find(metric.value, 0));
     words.add("congctl {}{}", lock, name);
     return true;
   }
-  if (value.data.size() != sizeof(std::uint32_t)) return false;
-  const std::uint32_t number = number_at(value.data, 0);
-  switch (type) {
+  const auto value = metric.number();
+  if (!value) return false;
+  const std::uint32_t number = *value;
+  switch (metric.type) {
     case metric_rtt:
       words.add("rtt {}{}ms", lock, number / 8);
       return true;
@@ -81,36 +83,15 @@ bool add_metric(std::size_t type, std::string_view lock, const RawAttribute& val
       if (number == (feature_ecn | feature_tcp_usec_ts)) words.add("tcp_usec_ts");
       return true;
     default:
-      if (type >= metric_words.size()) return false;
-      words.add("{} {}{}", metric_words[type], lock, number);
+      if (metric.type >= metric_words.size()) return false;
+      words.add("{} {}{}", metric_words[metric.type], lock, number);
       return true;
   }
 }
 
 void add_metrics(const RawAttribute& raw, Phrase& words) {
-  struct Header {
-    std::uint16_t size;
-    std::uint16_t type;
-  };
-  std::vector<RawAttribute> metrics;
-  std::uint32_t locked = 0;
-  Header header{};
-  for (std::size_t at = 0; at + sizeof(header) <= raw.data.size();
-       at += (header.size + 3U) & ~std::size_t{3}) {
-    std::memcpy(&header, &raw.data[at], sizeof(header));
-    if (header.size < sizeof(header) || header.size > raw.data.size() - at) break;
-    const auto begin = raw.data.begin() + static_cast<std::ptrdiff_t>(at + sizeof(header));
-    const auto size = static_cast<std::ptrdiff_t>(header.size - sizeof(header));
-    const auto type = static_cast<std::uint16_t>(header.type & 0x3fffU);
-    metrics.push_back({type, {begin, begin + size}});
-    if (type == metric_lock) locked = number_at(metrics.back().data, 0);
-  }
-  for (const RawAttribute& metric : metrics) {
-    if (metric.type == metric_lock) continue;
-    const bool held = metric.type < 32 && (locked >> metric.type & 1U) != 0;
-    if (!add_metric(metric.type, held ? "lock " : "", metric, words)) {
-      words.no_words_for(attribute_metrics);
-    }
+  for (const RouteMetric& metric : route_metrics(raw)) {
+    if (!add_metric(metric, words)) words.no_words_for(attribute_metrics);
   }
 }
 

@@ -6,7 +6,11 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string_view>
+#include <vector>
+
+#include "model/objects.h"
 
 namespace retour {
 
@@ -28,5 +32,17 @@ inline constexpr std::uint32_t feature_ecn = 1;
 inline constexpr std::uint32_t feature_tcp_usec_ts = 16;
 inline constexpr std::size_t metric_rto_min = 13;  ///< milliseconds
 inline constexpr std::size_t metric_congctl = 16;  ///< a string
+
+struct RouteMetric {
+  std::size_t type{};               ///< RTAX_*, never metric_lock
+  bool locked{};                    ///< path MTU discovery and its like leave it alone
+  std::vector<std::uint8_t> value;  ///< a number of this machine's order, or a string
+
+  /// Absent where it is no number of 32 bits.
+  [[nodiscard]] std::optional<std::uint32_t> number() const;
+};
+
+/// What attribute_metrics nests, in its order; what is cut off is left out.
+[[nodiscard]] std::vector<RouteMetric> route_metrics(const RawAttribute& raw);
 
 }  // namespace retour

@@ -6,7 +6,6 @@
 #include <nlohmann/json.hpp>
 
 #include "text/printable.h"
-#include "text/report_json.h"
 
 namespace retour {
 
@@ -62,7 +61,7 @@ std::string render(const Snapshot& host, const Rehearsal& rehearsal, const Style
   return out + wrap(printable(lacking), 2) + "\n";
 }
 
-std::string json_report(const Snapshot& host, const Plan& plan, const Rehearsal& rehearsal) {
+std::string with_rehearsal(const std::string& document, const Rehearsal& rehearsal) {
   Json differences = Json::array();
   for (const Difference& each : rehearsal.differences) {
     differences.push_back({{"what", printable(each.what)},
@@ -72,16 +71,16 @@ std::string json_report(const Snapshot& host, const Plan& plan, const Rehearsal&
   }
   Json not_cloned = Json::array();
   for (const std::string& each : rehearsal.not_cloned) not_cloned.push_back(printable(each));
-  Json document = Json::parse(json_report(host, plan));
-  document["rehearsal"] = {{"kernel", printable(rehearsal.kernel)},
-                           {"flows", rehearsal.flows},
-                           {"agreed", rehearsal.agreed},
-                           {"unlike", rehearsal.unlike},
-                           {"changes", rehearsal.changes},
-                           {"changes_us", rehearsal.took.count()},
-                           {"differences", std::move(differences)},
-                           {"not_cloned", std::move(not_cloned)}};
-  return document.dump(2) + "\n";
+  Json whole = Json::parse(document);
+  whole["rehearsal"] = {{"kernel", printable(rehearsal.kernel)},
+                        {"flows", rehearsal.flows},
+                        {"agreed", rehearsal.agreed},
+                        {"unlike", rehearsal.unlike},
+                        {"changes", rehearsal.changes},
+                        {"changes_us", rehearsal.took.count()},
+                        {"differences", std::move(differences)},
+                        {"not_cloned", std::move(not_cloned)}};
+  return whole.dump(2) + "\n";
 }
 
 }  // namespace retour

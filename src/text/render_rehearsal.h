@@ -14,8 +14,7 @@ namespace retour {
 [[nodiscard]] std::string render(const Snapshot& host, const Rehearsal& rehearsal,
                                  const Style& style);
 
-/// The document of json_report(host, plan) with the field `rehearsal`.
-[[nodiscard]] std::string json_report(const Snapshot& host, const Plan& plan,
-                                      const Rehearsal& rehearsal);
+/// The document that json_report() made of a plan, with the field `rehearsal`.
+[[nodiscard]] std::string with_rehearsal(const std::string& document, const Rehearsal& rehearsal);
 
 }  // namespace retour

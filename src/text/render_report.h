@@ -7,6 +7,7 @@
 #include <string>
 
 #include "model/observation.h"
+#include "plan/managers.h"
 #include "plan/plan.h"
 #include "text/style.h"
 
@@ -21,7 +22,7 @@ namespace retour {
 
 /// `managers` absent: nobody looked.
 [[nodiscard]] std::string render_status(const Snapshot& host, const Diagnosis& diagnosis,
-                                        const std::optional<std::vector<std::string>>& managers,
+                                        const std::optional<std::vector<Configurator>>& managers,
                                         const Style& style);
 
 }  // namespace retour

@@ -7,6 +7,7 @@
 
 #include "text/import_words.h"
 #include "text/lines.h"
+#include "text/manager_words.h"
 #include "text/printable.h"
 #include "text/render_diagnosis.h"
 #include "text/render_report.h"
@@ -44,7 +45,7 @@ std::map<std::string, std::size_t> foreign_rules(const Snapshot& host) {
 }  // namespace
 
 std::string render_status(const Snapshot& host, const Diagnosis& diagnosis,
-                          const std::optional<std::vector<std::string>>& managers,
+                          const std::optional<std::vector<Configurator>>& managers,
                           const Style& style) {
   std::string out = style.paint(Ink::bold, host.host.empty() ? "host" : printable(host.host));
   if (!host.kernel.empty()) out += fmt::format(", kernel {}", printable(host.kernel));
@@ -101,9 +102,8 @@ std::string render_status(const Snapshot& host, const Diagnosis& diagnosis,
              ? "\nretour owns nothing here.\n"
              : fmt::format("\nretour owns {} rules and {} routes:\n{}", rules, routes, owned);
   if (managers) {
-    out += fmt::format("\nWho else manages the network: {}\n",
-                       managers->empty() ? "nobody was found"
-                                         : wrap(fmt::format("{}", fmt::join(*managers, ", ")), 4));
+    out += managers->empty() ? "\nNobody else was found to manage the network.\n"
+                             : "\nWho else manages the network:\n" + render(*managers, style);
   }
   for (const auto& [who, n] : foreign_rules(host)) {
     out += fmt::format("  {} rule{} made by {}\n", n, n == 1 ? "" : "s", who);

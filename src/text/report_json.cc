@@ -9,7 +9,9 @@
 #include "plan/describe.h"
 #include "text/impact_json.h"
 #include "text/import_words.h"
+#include "text/json_lists.h"
 #include "text/lines.h"
+#include "text/manager_words.h"
 #include "text/printable.h"
 
 namespace retour {
@@ -142,9 +144,9 @@ Json subnets_json(const Snapshot& host, const std::vector<SharedSubnet>& subnets
   return list;
 }
 
-Json texts_json(const std::vector<std::string>& texts) {
+Json names_json(const std::vector<Configurator>& managers) {
   Json list = Json::array();
-  for (const std::string& text : texts) list.push_back(printable(text));
+  for (const Configurator& manager : managers) list.push_back(manager.name);
   return list;
 }
 
@@ -237,7 +239,8 @@ std::string json_report(const Snapshot& host, const Diagnosis& diagnosis) {
                  {"notes", notes_json(host)}});
 }
 
-std::string json_report(const Snapshot& host, const Plan& plan) {
+std::string json_report(const Snapshot& host, const Plan& plan,
+                        const std::optional<std::vector<Configurator>>& managers) {
   Json tables = Json::array();
   for (const PlannedTable& table : plan.tables) {
     tables.push_back(
@@ -268,6 +271,7 @@ std::string json_report(const Snapshot& host, const Plan& plan) {
                  {"impact", impact_json(host, plan.impact)},
                  {"proof", std::move(trips)},
                  {"fingerprint", plan.fingerprint},
+                 {"coexistence", managers_json(managers)},
                  {"refused", plan.refused ? Json(printable(*plan.refused)) : Json(nullptr)},
                  {"hint", plan.hint.empty() ? Json(nullptr) : Json(printable(plan.hint))}});
 }
@@ -311,8 +315,9 @@ std::string json_report(const Snapshot& host, const Verification& verification,
 }
 
 std::string json_status(const Snapshot& host, const Diagnosis& diagnosis,
-                        const std::optional<std::vector<std::string>>& managers,
-                        std::optional<std::chrono::seconds> confirm_within) {
+                        const std::optional<std::vector<Configurator>>& managers,
+                        std::optional<std::chrono::seconds> confirm_within,
+                        std::optional<bool> persisted) {
   Json links = Json::array();
   for (const Link& link : host.links) {
     Json addresses = Json::array();
@@ -347,41 +352,24 @@ std::string json_status(const Snapshot& host, const Diagnosis& diagnosis,
                  {"links", std::move(links)},
                  {"shared_subnets", subnets_json(host, diagnosis.subnets)},
                  {"owned", {{"rules", std::move(rules)}, {"routes", std::move(routes)}}},
-                 {"managers", managers ? Json(*managers) : Json(nullptr)},
+                 {"managers", managers ? names_json(*managers) : Json(nullptr)},
+                 {"coexistence", managers_json(managers)},
+                 {"persisted", persisted ? Json(*persisted) : Json(nullptr)},
                  {"confirm_within_s", confirm_within ? Json(confirm_within->count()) : Json()},
                  {"notes", notes_json(host)}});
 }
 
 std::string json_applied(const Snapshot& host, std::size_t changes, const Diagnosis& after,
                          std::optional<std::chrono::seconds> confirm_within,
-                         const std::string& probed) {
+                         const std::string& probed, const std::vector<std::string>& persisted) {
   return finish({{"schema", "retour.apply/1"},
                  {"host", printable(host.host)},
                  {"changes", changes},
                  {"confirm_within_s", confirm_within ? Json(confirm_within->count()) : Json()},
                  {"probed", probed.empty() ? Json() : Json(probed)},
+                 {"persisted", texts_json(persisted)},
                  {"healthy", after.healthy()},
                  {"findings", findings_json(host, after)}});
-}
-
-std::string json_confirmed(bool waited) {
-  return finish({{"schema", "retour.confirm/1"}, {"confirmed", waited}});
-}
-
-std::string json_rolled_back(bool waited, std::size_t changes,
-                             const std::vector<std::string>& left_alone) {
-  return finish({{"schema", "retour.rollback/1"},
-                 {"rolled_back", waited},
-                 {"changes", changes},
-                 {"left_alone", texts_json(left_alone)}});
-}
-
-std::string json_undone(const Snapshot& host, std::size_t changes,
-                        const std::vector<std::string>& left_alone) {
-  return finish({{"schema", "retour.undo/1"},
-                 {"host", printable(host.host)},
-                 {"changes", changes},
-                 {"left_alone", texts_json(left_alone)}});
 }
 
 }  // namespace retour

@@ -12,6 +12,7 @@
 
 #include "diagnose/finding.h"
 #include "model/observation.h"
+#include "plan/managers.h"
 #include "plan/plan.h"
 
 namespace retour {
@@ -22,23 +23,31 @@ namespace retour {
 [[nodiscard]] std::string json_round_trip(const Snapshot& host, const RoundTrip& trip);
 
 [[nodiscard]] std::string json_report(const Snapshot& host, const Diagnosis& diagnosis);
-[[nodiscard]] std::string json_report(const Snapshot& host, const Plan& plan);
+/// `managers` absent: nobody looked.
+[[nodiscard]] std::string json_report(
+    const Snapshot& host, const Plan& plan,
+    const std::optional<std::vector<Configurator>>& managers = std::nullopt);
 /// `there` names the links of an observed far end, nullptr when there is none.
 [[nodiscard]] std::string json_report(const Snapshot& host, const Verification& verification,
                                       const Snapshot* there);
-/// `managers` absent: nobody looked. `confirm_within` absent: no change waits to be confirmed.
+/// `managers` and `persisted` absent: nobody looked. `confirm_within` absent: no change waits to be
+/// confirmed.
 [[nodiscard]] std::string json_status(const Snapshot& host, const Diagnosis& diagnosis,
-                                      const std::optional<std::vector<std::string>>& managers,
-                                      std::optional<std::chrono::seconds> confirm_within);
-/// `confirm_within` absent: it stays without a word. `probed` empty: no gate looked.
+                                      const std::optional<std::vector<Configurator>>& managers,
+                                      std::optional<std::chrono::seconds> confirm_within,
+                                      std::optional<bool> persisted);
+/// `confirm_within` absent: it stays without a word. `probed` empty: no gate looked. `persisted`:
+/// the files that make it last.
 [[nodiscard]] std::string json_applied(const Snapshot& host, std::size_t changes,
                                        const Diagnosis& after,
                                        std::optional<std::chrono::seconds> confirm_within,
-                                       const std::string& probed);
+                                       const std::string& probed,
+                                       const std::vector<std::string>& persisted);
 [[nodiscard]] std::string json_confirmed(bool waited);
 [[nodiscard]] std::string json_rolled_back(bool waited, std::size_t changes,
                                            const std::vector<std::string>& left_alone);
 [[nodiscard]] std::string json_undone(const Snapshot& host, std::size_t changes,
-                                      const std::vector<std::string>& left_alone);
+                                      const std::vector<std::string>& left_alone,
+                                      std::size_t files);
 
 }  // namespace retour
