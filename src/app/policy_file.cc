@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <cerrno>
+
 #include "app/host.h"
 
 namespace retour {
@@ -20,7 +22,7 @@ Result<PolicyText> read_file(const Options& options) {
   // A snapshot is of some host, and this one's file need not be meant for it.
   if (!named && !options.snapshot.empty()) return PolicyText{};
   const std::string path = named ? options.policy : usual_place(options.netns);
-  if (!named && access(path.c_str(), F_OK) != 0) return PolicyText{};
+  if (!named && access(path.c_str(), F_OK) != 0 && errno == ENOENT) return PolicyText{};
   auto text = read_input(path);
   if (!text) return fail(std::move(text.error()));
   return policy_from_toml(*text, path == "-" ? "stdin" : path);

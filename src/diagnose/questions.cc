@@ -35,12 +35,16 @@ class Peers {
   /// itself; where there is none, the lowest not ours.
   std::optional<Ip> in(const Prefix& network) {
     auto [it, fresh] = known_.try_emplace(network);
-    if (fresh) it->second = find(network);
+    if (fresh) it->second = find(network, true);
     return it->second;
+  }
+  /// One that nothing more specific reaches, or none.
+  [[nodiscard]] std::optional<Ip> behind(const Prefix& network) const {
+    return find(network, false);
   }
 
  private:
-  std::optional<Ip> find(const Prefix& network) const {
+  [[nodiscard]] std::optional<Ip> find(const Prefix& network, bool second) const {
     std::vector<Prefix> inner;
     std::ranges::copy_if(inner_, std::back_inserter(inner), [&](const Prefix& prefix) {
       return prefix.length > network.length && network.contains(prefix);
@@ -68,10 +72,12 @@ class Peers {
       if (it == inner.end() && !own) return ip;
       if (!own && !second_best) second_best = ip;
       // Skipping a whole inner prefix must not skip the only address that is not ours.
-      const Bits skipped = it != inner.end() && second_best ? it->last().bits() : candidate;
+      const Bits skipped =
+          it != inner.end() && (second_best || !second) ? it->last().bits() : candidate;
       if (skipped >= last) break;
       candidate = skipped + 1;
     }
+    if (!second) return std::nullopt;
     return second_best;
   }
 
@@ -106,7 +112,7 @@ class Asking {
   }
 
   void behind_gateways(const SharedSubnet& group) {
-    const auto far = generic_.in(group.prefix);
+    const auto far = generic_.behind(group.prefix);
     for (std::size_t i = 0; i < group.members.size(); ++i) {
       const auto& member = group.members[i];
       for (const Ip& peer : policy_.peers) {

@@ -27,25 +27,63 @@ const Link* door_of(const Snapshot& now, const Address& address) {
   return usable && lasting(address) ? link : nullptr;
 }
 
+/// The subnet of an address: a host address (of keepalived, say) is in that of another on its link.
+Prefix subnet_of(const Snapshot& now, const Address& address) {
+  const Prefix own = address.subnet();
+  if (own.length < width(own.family()) || address.peer) return own;
+  for (const Address& other : now.addresses) {
+    const bool beside = other.link == address.link && !other.peer && lasting(other);
+    if (beside && other.subnet().length < own.length && other.subnet().contains(own)) {
+      return other.subnet();
+    }
+  }
+  return own;
+}
+
+/// Whether a NIC of a longer prefix is on the wire of those that have the wider one: a bridge for
+/// virtual machines or the other end of a tunnel has its own, whatever the numbers say.
+bool on_their_wire(const Snapshot& now, SegmentsFrom from, const SharedSubnet& wide,
+                   const SharedSubnet::Member& member) {
+  const auto together = [&](const Segment& segment) {
+    return holds(segment, member.link) && std::ranges::any_of(wide.members, [&](const auto& other) {
+             return holds(segment, other.link);
+           });
+  };
+  if (from == SegmentsFrom::snapshot && now.segments) {
+    return std::ranges::any_of(*now.segments, together);
+  }
+  const Link* link = now.link(member.link);
+  return !link->pointopoint() && std::ranges::any_of(wide.members, [&](const auto& other) {
+    return now.link(other.link)->kind == link->kind;
+  });
+}
+
 /// Subnets of equal or overlapping prefixes, each under its shortest.
-std::vector<SharedSubnet> by_overlap(const Snapshot& now) {
+std::vector<SharedSubnet> by_overlap(const Snapshot& now, SegmentsFrom from) {
   std::map<Prefix, SharedSubnet> by_prefix;
   for (const Address& address : now.addresses) {
-    const bool alone = address.subnet().length == width(address.subnet().family());
-    if (door_of(now, address) == nullptr || (alone && !address.peer)) continue;
-    SharedSubnet& subnet = by_prefix[address.subnet()];
-    subnet.prefix = address.subnet();
-    subnet.members.push_back({address.link, address.local.address, address.subnet(),
-                              address.secondary(), std::nullopt, false});
+    if (door_of(now, address) == nullptr) continue;
+    const Prefix own = subnet_of(now, address);
+    if (own.length == width(own.family()) && !address.peer) continue;
+    SharedSubnet& subnet = by_prefix[own];
+    subnet.prefix = own;
+    const bool guest = own != address.subnet();
+    subnet.members.push_back({address.link, address.local.address, own,
+                              address.secondary() || guest, std::nullopt, false});
   }
   std::vector<SharedSubnet> groups;
   for (auto& [prefix, subnet] : by_prefix) {  // in order: what contains comes before its parts
-    if (!groups.empty() && groups.back().prefix.contains(prefix)) {
-      auto& members = groups.back().members;
-      members.insert(members.end(), subnet.members.begin(), subnet.members.end());
-    } else {
-      groups.push_back(std::move(subnet));
+    const Prefix& inner = prefix;
+    const auto wide = std::ranges::find_if(
+        groups, [&](const SharedSubnet& group) { return group.prefix.contains(inner); });
+    if (wide != groups.end()) {
+      const auto theirs = std::stable_partition(
+          subnet.members.begin(), subnet.members.end(),
+          [&](const auto& member) { return !on_their_wire(now, from, *wide, member); });
+      wide->members.insert(wide->members.end(), theirs, subnet.members.end());
+      subnet.members.erase(theirs, subnet.members.end());
     }
+    if (!subnet.members.empty()) groups.push_back(std::move(subnet));
   }
   return groups;
 }
@@ -104,6 +142,8 @@ class Doors {
     }
     for (const NextHop& leg : route.next_hops) {
       if (!leg.gateway || leg.gateway->family() != route.family() || !usable(leg.link)) continue;
+      // A part of the NIC's own subnet that someone sends by a neighbour is no fabric.
+      if (is_own_subnet(leg.link, route.dst)) continue;
       add(route.dst.network(), {leg.link, *leg.gateway, leg.onlink()});
     }
   }
@@ -162,6 +202,11 @@ class Doors {
     const Link* link = now_.link(index);
     return link != nullptr && !link->loopback() && vrf_of(now_, *link) == nullptr &&
            chosen(policy_.links, now_, *link);
+  }
+  [[nodiscard]] bool is_own_subnet(IfIndex link, const Prefix& prefix) const {
+    return std::ranges::any_of(now_.addresses, [&](const Address& address) {
+      return address.link == link && address.subnet().contains(prefix.network());
+    });
   }
   /// A router that is known by its link-local address is beside every address of the link.
   static bool reaches(const Prefix& subnet, const Ip& gateway) {
@@ -259,7 +304,7 @@ std::vector<Segment> segments_of(const Segment& links, const Snapshot& now, Segm
 
 std::vector<SharedSubnet> shared_subnets(const Snapshot& now, const Policy& policy) {
   std::vector<SharedSubnet> shared;
-  for (SharedSubnet& subnet : by_overlap(now)) {
+  for (SharedSubnet& subnet : by_overlap(now, policy.segments)) {
     const Segment links = links_of(subnet);
     if (links.size() < 2) continue;
     subnet.segments_known = known(now, policy.segments);

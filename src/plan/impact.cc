@@ -36,25 +36,41 @@ std::uint8_t no_better(const SharedSubnet& subnet, const Prefix& destinations) {
   return length;
 }
 
+bool decided_by_ours(const Snapshot& host, const Lookup& way) {
+  return std::ranges::any_of(host.rules, [&](const Rule& rule) {
+    return rule.ours() && rule.from && rule.priority == way.rule_priority &&
+           rule.family == way.flow.dst.family();
+  });
+}
+
 /// What is being cured: flows of an address in our care to what is in our care that now take the
-/// address's own door, as long as main decided them, and by nothing better.
-bool is_cure(const Snapshot& before, std::span<const SharedSubnet> cured,
+/// address's own door, as long as main decided them, and by nothing better; and what went by a
+/// route or rule of ours that is taken back.
+bool is_cure(const Snapshot& before, const Snapshot& after, std::span<const SharedSubnet> cured,
              const std::optional<Ip>& source, const Prefix& destinations, const Lookup& old_way,
              const Lookup& new_way) {
   if (!source || by_policy(before, old_way)) return false;
+  const bool ours = decided_by_ours(before, old_way);
+  if (ours && !decided_by_ours(after, new_way)) return true;
   const std::uint8_t known = old_way.route ? before.routes[*old_way.route].dst.length : 0;
-  return std::ranges::any_of(cured, [&](const SharedSubnet& subnet) {
-    return subnet.prefix.contains(destinations) && known <= no_better(subnet, destinations) &&
-           std::ranges::any_of(subnet.members, [&](const SharedSubnet::Member& member) {
-             return member.address == source && member.link == new_way.link;
-           });
-  });
+  const auto no_better_known = [&](const SharedSubnet& subnet) {
+    return subnet.prefix.contains(destinations) && known <= no_better(subnet, destinations);
+  };
+  const auto own_door = [&](const SharedSubnet& subnet) {
+    return std::ranges::any_of(subnet.members, [&](const SharedSubnet::Member& member) {
+      return member.address == source && member.link == new_way.link;
+    });
+  };
+  // A gateway of main is a better way than none.
+  const bool loses_gateway = !ours && old_way.gateway && !new_way.gateway;
+  return !loses_gateway && std::ranges::any_of(cured, no_better_known) &&
+         std::ranges::any_of(cured, own_door);
 }
 
 class Comparison {
  public:
   Comparison(const Snapshot& before, const Snapshot& after, std::span<const SharedSubnet> cured)
-      : before_(before), was_(before), is_(after), cured_(cured) {}
+      : before_(before), after_(after), was_(before), is_(after), cured_(cured) {}
 
   void run(const FlowClasses& classes, const Touched& touched) {
     impact.classes += classes.count();
@@ -99,7 +115,7 @@ class Comparison {
       }
     }
     const auto note = [&](const Prefix& to, Lookup old_way, Lookup new_way) {
-      const bool cure = is_cure(before_, cured_, sender.address, to, old_way, new_way);
+      const bool cure = is_cure(before_, after_, cured_, sender.address, to, old_way, new_way);
       impact.changed.push_back(
           {sender.address, std::nullopt, to, std::move(old_way), std::move(new_way), cure});
     };
@@ -179,6 +195,7 @@ class Comparison {
   }
 
   const Snapshot& before_;
+  const Snapshot& after_;
   Fib was_;
   Fib is_;
   std::span<const SharedSubnet> cured_;

@@ -75,7 +75,9 @@ void Numbers::keep_tables(const Snapshot& now, const Policy& policy,
     const bool wanted = std::ranges::find(links, link) != links.end();
     if (!wanted || tables_.contains(link)) return;
     if (policy.tables && !policy.tables->contains(table.value)) return;
-    if (given.insert(table).second) tables_[link] = table;
+    if (!given.insert(table).second) return;
+    tables_[link] = table;
+    taken_tables_.insert(table);
   };
   taken_tables_ = {TableId{0}, TableId{252}, table_default, table_main, table_local};
   std::set<TableId> foreign;

@@ -66,6 +66,9 @@ std::optional<Ip> silenced(const Snapshot& before, const Snapshot& after,
         const Ip& ip = address.local.address;
         // What lies beyond the subnet nobody asks for here: it is routed to.
         if (!subnet.prefix.contains(ip)) continue;
+        // A NIC without carrier answers for nobody; that others did for it was no way to reach it.
+        const Link* owner = before.link(address.link);
+        if (owner != nullptr && !owner->carrier()) continue;
         if (!arp_answerers(was, trip->peer, ip, segment).empty() &&
             arp_answerers(is, trip->peer, ip, segment).empty()) {
           return ip;

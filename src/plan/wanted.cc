@@ -173,6 +173,7 @@ class Builder {
     for (const auto& [prefix, member] : behind_) {
       add_gateway(prefix, member, numbers->table(member.link));
     }
+    keep_without_carrier();
     for (const Family family : {Family::v4, Family::v6}) add_guards(*numbers, family);
     for (const Member& member : with_rule_) add_rule(member, *numbers);
     // Highest priority number first: the kernel walks the list to insert, and this walk is short.
@@ -196,7 +197,7 @@ class Builder {
       }
       if (foreign_rule_for(now_, member.address) && is_door_fine(found_, member.address)) continue;
       if (std::ranges::find(links_, member.link) == links_.end()) links_.push_back(member.link);
-      if (!member.secondary && reached_.emplace(member.link, member.subnet).second) {
+      if (reached_.emplace(member.link, member.subnet).second) {
         connected_.push_back(member);
       }
       if (group.routed() && routed_.emplace(member.link, group.prefix).second) {
@@ -221,6 +222,21 @@ class Builder {
     if (it == now_.rules.end()) return false;
     if (ruled_.insert(address).second) wanted_.rules.push_back({AddRule{*it}, "kept"});
     return true;
+  }
+
+  /// Nobody can measure what such a link is beside: what it has stays as it is until it is back.
+  void keep_without_carrier() {
+    for (const Route& route : now_.routes) {
+      if (!route.ours() || route.next_hops.size() != 1) continue;
+      const Link* link = now_.link(route.next_hops.front().link);
+      const bool waits = link != nullptr && link->up() && !link->carrier() &&
+                         std::ranges::find(links_, link->index) != links_.end();
+      const bool wanted = std::ranges::any_of(wanted_.routes, [&](const Change& change) {
+        const Route& other = std::get<AddRoute>(change.operation).route;
+        return other.dst == route.dst && other.table == route.table;
+      });
+      if (waits && !wanted) wanted_.routes.push_back({AddRoute{route}, "kept"});
+    }
   }
 
   void add_connected(const Member& member, TableId table) {
@@ -293,8 +309,20 @@ class Builder {
         rule.priority = old.priority;
         break;
       }
+      while (jumps_elsewhere(rule)) ++rule.priority;
       next = rule.priority + 1;
     }
+  }
+
+  /// rule_exists() does not compare where a rule jumps to: while the old one is there, the kernel
+  /// takes the new one for it.
+  [[nodiscard]] bool jumps_elsewhere(const Rule& rule) const {
+    return rule.action == RuleAction::goto_ &&
+           std::ranges::any_of(now_.rules, [&](const Rule& old) {
+             return old.family == rule.family && old.priority == rule.priority &&
+                    old.action == RuleAction::goto_ && old.to == rule.to &&
+                    old.goto_target != rule.goto_target;
+           });
   }
 
   static std::string words(const Prefix& prefix) {

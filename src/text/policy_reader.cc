@@ -224,10 +224,13 @@ class Reader {
   void gateways(const toml::node& node, FabricPrefix& made) {
     each_text(node, "fabric.gateway", [&](const toml::node& at, const std::string& text) {
       const auto ip = Ip::parse(text);
-      if (ip && ip->family() == made.prefix.family()) {
+      const bool place = text == "main" || text == "first" || text == "last";
+      if (place && node.is_array()) {
+        wrong(at, "fabric.gateway", "a list holds addresses; such a word stands alone");
+      } else if (ip && ip->family() == made.prefix.family()) {
         made.at = GatewayAt::address;
         made.gateways.push_back(*ip);
-      } else if (text == "main" || text == "first" || text == "last") {
+      } else if (place) {
         made.at = text == "main"    ? GatewayAt::main
                   : text == "first" ? GatewayAt::first
                                     : GatewayAt::last;

@@ -47,6 +47,20 @@ Finding leftover(const char* code, std::string message, std::string cure) {
   return finding;
 }
 
+/// A gateway of ours that main, or the policy, does not name any more.
+bool is_stale(const CheckInput& input, const Route& route) {
+  const NextHop& leg = route.next_hops.front();
+  const Link* link = input.now.link(leg.link);
+  // One that is down, or that nobody can measure now, waits.
+  if (!leg.gateway || link == nullptr || !link->up() || !link->carrier()) return false;
+  return std::ranges::none_of(input.subnets, [&](const SharedSubnet& subnet) {
+    return subnet.prefix == route.dst.network() &&
+           std::ranges::any_of(subnet.members, [&](const SharedSubnet::Member& member) {
+             return member.link == leg.link && member.gateway == leg.gateway;
+           });
+  });
+}
+
 /// A guard that someone deleted: our tables hold what main may know better.
 void check_guards(const CheckInput& input, std::vector<Finding>& findings) {
   std::set<Prefix> missing;
@@ -117,6 +131,18 @@ void check_leftovers(const CheckInput& input, std::vector<Finding>& findings) {
       return rule.action == RuleAction::lookup && rule.table == route.table &&
              rule.family == route.family();
     });
+    if (looked_up && !route.next_hops.empty() && is_stale(input, route)) {
+      Finding finding = leftover(
+          "stale-gateway",
+          fmt::format(
+              "table {} has {} by {}, which is no gateway of {} any more", route.table.value,
+              route.dst.length == 0 ? "the default route" : route.dst.str(),
+              route.next_hops.front().gateway->str(), now.link_name(route.next_hops.front().link)),
+          "retour apply takes the gateway that there is now, or none");
+      finding.severity = Severity::error;
+      finding.link = route.next_hops.front().link;
+      findings.push_back(std::move(finding));
+    }
     if (looked_up) continue;
     Finding finding = leftover("stale-route",
                                fmt::format("route {} in table {}: no rule looks that table up",
