@@ -42,7 +42,7 @@ def merged(rounds):
 
 # What no program that has ended can do; `flap_again` is what retour promises. A guard that someone
 # has deleted it does not miss yet: shown, and said in the page.
-NOT_PROMISED = ("flap", "flap_two", "beside", "healed")
+NOT_PROMISED = ("flap", "flap_two", "beside")
 
 
 def imperfect(column):

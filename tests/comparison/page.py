@@ -76,8 +76,6 @@ WHY = {
     ("outage", "CNI sbr"): "A NIC that is in use gets sbr by a new attachment, and is away meanwhile. NICs that come"
     " with sbr from the start do not know this.",
     ("outage_again", "CNI sbr"): "For the same reason.",
-    ("healed", "retour"): "The first rule is the guard, and retour does not miss it: nobody is unreachable without"
-    " it, and `retour plan` finds nothing to do. `retour undo` and `retour apply` put it back.",
     ("beside", "retour"): "networkd takes the addresses away when it starts, and with them the kernel takes the"
     " routes of all tables; it deletes the rules itself. `retour status` names networkd, `retour apply` puts all"
     " back; beside a tuned networkd nothing is lost.",

@@ -121,6 +121,16 @@ Wording word(const Snapshot& now, const RoundTrip& trip) {
               fmt::format("{} takes {} for an impossible source", mine, trip.peer.str()),
               "is that address also configured on this host?", false};
     default:
+      // The kernel adds ff00::/8 a moment after a link has come up.
+      if (!trip.local.is_v4() && !trip.arp.empty() && trip.arp_answered_by.empty()) {
+        return {"lost-no-route",
+                fmt::format("{} hears no neighbour solicitation: its route for ff00::/8 is missing",
+                            mine),
+                fmt::format("it comes by itself when the link has just come up; else ip link set "
+                            "{} down, and up",
+                            mine),
+                false};
+      }
       return {"lost-no-route",
               fmt::format("there is no way back to {} ({})", trip.peer.str(),
                           name(trip.reply.ok() ? trip.request.verdict : trip.reply.verdict)),
