@@ -216,8 +216,7 @@ TEST(GridRails, PredictionIsObservation) {
     std::vector<IfIndex> links;
     Policy flat;
     flat.segments = SegmentsFrom::flat;
-    for (const SharedSubnet& subnet : shared_subnets(*now, flat))
-      links = subnet.segments[0];
+    for (const SharedSubnet& subnet : shared_subnets(*now, flat)) links = subnet.segments[0];
     const auto segments = prober->segments(links, 100ms);
     ASSERT_TRUE(segments);
     EXPECT_EQ(segments->size(), 4U) << "measured, not told";
