@@ -152,8 +152,8 @@ class Doors {
     if (subnet.segments_known == SegmentsKnown::assumed) return;
     for (auto& [prefix, doors] : doors_) {
       if (prefix.family() != subnet.prefix.family()) continue;
-      for (std::size_t i = 0, known = doors.size(); i < known; ++i) {
-        const Door door = doors[i];
+      const std::vector<Door> known = doors;  // add() makes it longer
+      for (const Door& door : known) {
         const auto wire = std::ranges::find_if(
             subnet.segments, [&](const Segment& segment) { return holds(segment, door.link); });
         if (wire == subnet.segments.end() || !member(subnet, door)) continue;
