@@ -40,7 +40,8 @@ Result<std::string> this_program() {
 }
 
 std::vector<std::string> arguments_of(const Options& options) {
-  std::vector<std::string> arguments{"apply", "--runtime"};
+  // At boot nobody has answered yet who could be asked again.
+  std::vector<std::string> arguments{"apply", "--runtime", "--gate", "none"};
   for (const std::string& peer : options.peers) {
     arguments.insert(arguments.end(), {"--peer", peer});
   }
