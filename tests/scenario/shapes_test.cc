@@ -249,7 +249,8 @@ TEST(Shapes, APolicyFileOfTheNamespaceIsRead) {
   std::ofstream(file) << "[links]\nname = [\"a0\", \"a1\"]\n[numbers]\npriorities = [9000, 9999]\n";
   const auto planned = pair.on_host("plan --json");
   ASSERT_EQ(planned.exit, 1) << planned.err;
-  for (const auto& change : planned.json()["changes"]) {
+  const auto document = planned.json();
+  for (const auto& change : document["changes"]) {
     if (change["op"] != "add-rule") continue;
     EXPECT_GE(change["object"]["priority"].get<int>(), 9000);
     EXPECT_LE(change["object"]["priority"].get<int>(), 9999);
