@@ -20,12 +20,14 @@ std::string whole_text(const KernelHost& host) {
   return host.ip("rule") + host.ip("-6 rule") + host.ip("-d route show table all");
 }
 
-/// Carrier and address detection done.
+/// Carrier and address detection done. On a busy machine a link-local address comes late, so it has
+/// to have been quiet for a while.
 std::string settled_text(const KernelHost& host) {
   std::string before;
-  for (int i = 0; i < 100; ++i) {
+  for (int i = 0, quiet = 0; i < 100 && quiet < 10; ++i) {
     std::string now = whole_text(host);
-    if (now == before && host.ip("addr").find("tentative") == std::string::npos && i > 10) break;
+    const bool same = now == before && host.ip("addr").find("tentative") == std::string::npos;
+    quiet = same ? quiet + 1 : 0;
     before = std::move(now);
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
   }
