@@ -157,6 +157,7 @@ std::vector<const Address*> as_they_came(const Snapshot& host,
   std::vector<Came> list;
   std::map<IfIndex, std::size_t> layers;
   const std::vector<const Address*> oldest_first(addresses.rbegin(), addresses.rend());
+  list.reserve(oldest_first.size());
   for (const Address* each : oldest_first) {
     list.push_back({layers[each->link]++,
                     place_of(host, Prefix::host(each->local.network().address), each->link),
