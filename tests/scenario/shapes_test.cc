@@ -36,6 +36,11 @@ struct Pair {
       router.do_ip("link set r" + n + " up");
     }
   }
+  Pair(const Pair&) = delete;
+  Pair& operator=(const Pair&) = delete;
+  /// The names of its tables are in /etc, which outlives the namespace.
+  ~Pair() { static_cast<void>(retour("undo --quiet --netns " + host.name())); }
+
   /// Frames sent by a NIC of the host.
   [[nodiscard]] std::uint64_t sent(const std::string& link) const {
     const auto stats = host.ip_json("-s link show dev " + link);
