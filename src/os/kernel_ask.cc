@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "os/attributes.h"
 #include "os/kernel_decode.h"
 #include "os/kernel_words.h"
 
@@ -15,17 +16,6 @@ namespace {
 // Each answer waits in the socket's queue until the whole batch is through.
 constexpr std::size_t at_once = 256;
 constexpr std::size_t question_room = 256;  // header and every attribute, with some to spare
-
-template <class T>
-void put(nlmsghdr* message, std::uint16_t type, const T& value) {
-  mnl_attr_put(message, type, sizeof(value), &value);
-}
-
-void put_ip(nlmsghdr* message, std::uint16_t type, const Ip& ip) {
-  std::array<std::uint8_t, 16> bytes{};
-  const std::size_t size = ip.to_bytes(bytes);
-  mnl_attr_put(message, type, size, bytes.data());
-}
 
 std::uint16_t network_order(std::uint16_t port) {
   return std::endian::native == std::endian::big ? port : __builtin_bswap16(port);

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "os/attributes.h"
 #include "os/kernel_decode.h"
 #include "os/kernel_words.h"
 
@@ -19,17 +20,6 @@ std::size_t size_of(const std::vector<RawAttribute>& attributes) {
   std::size_t size = 0;
   for (const RawAttribute& attribute : attributes) size += attribute.data.size() + 8;
   return size;
-}
-
-void put_ip(nlmsghdr* message, std::uint16_t type, const Ip& ip) {
-  std::array<std::uint8_t, 16> bytes{};
-  const std::size_t size = ip.to_bytes(bytes);
-  mnl_attr_put(message, type, size, bytes.data());
-}
-
-template <class T>
-void put(nlmsghdr* message, std::uint16_t type, const T& value) {
-  mnl_attr_put(message, type, sizeof(value), &value);
 }
 
 /// The header has room for small ids only; RTA_TABLE and FRA_TABLE say it in full.

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 
+#include "os/attributes.h"
 #include "os/kernel_decode.h"
 #include "os/kernel_encode.h"
 
@@ -23,17 +24,6 @@ constexpr std::size_t fixed_part = 512;
 constexpr std::size_t ethernet_address = 6;
 constexpr std::uint32_t ifa_deprecated = 0x20;
 constexpr std::uint32_t for_ever = 0xffffffffU;
-
-template <class T>
-void put(nlmsghdr* message, std::uint16_t type, const T& value) {
-  mnl_attr_put(message, type, sizeof(value), &value);
-}
-
-void put_ip(nlmsghdr* message, std::uint16_t type, const Ip& ip) {
-  std::array<std::uint8_t, 16> bytes{};
-  const std::size_t size = ip.to_bytes(bytes);
-  mnl_attr_put(message, type, size, bytes.data());
-}
 
 bool ethernet(const std::vector<std::uint8_t>& mac) {
   const auto zero = [](std::uint8_t byte) { return byte == 0; };
