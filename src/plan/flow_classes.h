@@ -17,7 +17,7 @@
 namespace retour {
 
 /// An address in `outer` and in no longer prefix of `all`; nothing when those fill it.
-/// REQUIRES: all are network prefixes, `outer` one of them.
+/// REQUIRES: all are network prefixes, and so is `outer`.
 [[nodiscard]] std::optional<Ip> representative(const Prefix& outer, const std::set<Prefix>& all);
 
 class FlowClasses {

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "model/answer.h"
+#include "plan/flow_classes.h"
 
 namespace retour {
 
@@ -15,21 +16,9 @@ namespace {
 /// Nothing of it is more than one address in each innermost prefix.
 constexpr std::size_t most_of_own = 8;
 
-/// An address in `outer` and in none of `all` that it holds, where the first few that come to mind
-/// have one; else its first.
-Ip representative(const Prefix& outer, const std::set<Prefix>& all) {
-  const Family family = outer.family();
-  const Bits first = outer.network().address.bits();
-  const Bits last = outer.last().bits();
-  Bits candidate = first;
-  // Inner prefixes in order of address; at one address the shorter (which holds the others) first.
-  for (auto it = all.upper_bound(outer); it != all.end() && outer.contains(*it); ++it) {
-    if (it->address.bits() > candidate) break;
-    const Bits end = it->last().bits();
-    if (end == last) return Ip(family, first);
-    candidate = std::max(candidate, end + 1);
-  }
-  return Ip(family, candidate);
+/// One that is in nothing longer, else its first.
+Ip stand_in(const Prefix& outer, const std::set<Prefix>& all) {
+  return representative(outer, all).value_or(outer.network().address);
 }
 
 class Asking {
@@ -41,7 +30,7 @@ class Asking {
     for (const Prefix& prefix : inner_) {
       const bool own = owned_.contains(prefix.address) && prefix.length == width(prefix.family());
       if (own && ++kept[prefix.family() == Family::v4 ? 0 : 1] > most_of_own) continue;
-      const Ip ip = representative(prefix, inner_);
+      const Ip ip = stand_in(prefix, inner_);
       if (!ip.is_multicast() && !ip.is_unspecified()) destinations_.push_back(ip);
     }
   }
@@ -124,7 +113,7 @@ class Asking {
   void arriving_at(const Address& address) {
     const Link* own = host_.link(address.link);
     if (own == nullptr || own->loopback() || own->noarp()) return;
-    const Ip peer = representative(address.subnet(), inner_);
+    const Ip peer = stand_in(address.subnet(), inner_);
     if (peer.is_unspecified() || owned_.contains(peer)) return;
     const auto next = std::ranges::find_if(
         host_.links, [&](const Link& link) { return link.index > own->index && !link.loopback(); });
