@@ -19,15 +19,6 @@ Rule identity(Rule rule) {
   return rule;
 }
 
-bool same_route(const Route& a, const Route& b) {
-  const auto legs_equal =
-      std::ranges::equal(a.next_hops, b.next_hops, [](const NextHop& x, const NextHop& y) {
-        return x.link == y.link && x.gateway == y.gateway;
-      });
-  return a.dst == b.dst && a.table == b.table && a.tos == b.tos && a.metric == b.metric &&
-         a.type == b.type && a.protocol == b.protocol && a.prefsrc == b.prefsrc && legs_equal;
-}
-
 void touch_rules(Snapshot& now, Family family) {
   auto& bit = family == Family::v4 ? now.hidden.custom_rules_v4 : now.hidden.custom_rules_v6;
   bit = true;  // sticky in the kernel, too
@@ -79,6 +70,15 @@ std::optional<SetConf> still_set(const Snapshot& now, const SetConf& set) {
 }
 
 }  // namespace
+
+bool same_route(const Route& a, const Route& b) {
+  const auto legs_equal =
+      std::ranges::equal(a.next_hops, b.next_hops, [](const NextHop& x, const NextHop& y) {
+        return x.link == y.link && x.gateway == y.gateway;
+      });
+  return a.dst == b.dst && a.table == b.table && a.tos == b.tos && a.metric == b.metric &&
+         a.type == b.type && a.protocol == b.protocol && a.prefsrc == b.prefsrc && legs_equal;
+}
 
 bool same_rule(const Rule& a, const Rule& b) {
   // Most differ here; the rest is a comparison of two copies.

@@ -40,6 +40,8 @@ struct Change {
 
 /// The same rule to the kernel: what it computes (detached, unresolved) apart.
 [[nodiscard]] bool same_rule(const Rule& a, const Rule& b);
+/// The same of a route; metrics and flags of its legs are not looked at.
+[[nodiscard]] bool same_route(const Route& a, const Route& b);
 
 [[nodiscard]] Change inverse(const Change& change);
 /// What takes `done` back: the inverse of each, last first.

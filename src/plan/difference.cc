@@ -8,14 +8,6 @@ namespace retour {
 
 namespace {
 
-bool equal_route(const Route& a, const Route& b) {
-  return a.dst == b.dst && a.table == b.table && a.prefsrc == b.prefsrc && a.type == b.type &&
-         a.metric == b.metric && a.tos == b.tos &&
-         std::ranges::equal(a.next_hops, b.next_hops, [](const NextHop& x, const NextHop& y) {
-           return x.link == y.link && x.gateway == y.gateway;
-         });
-}
-
 bool same_key(const Route& a, const Route& b) {
   return a.dst == b.dst && a.table == b.table && a.tos == b.tos && a.metric == b.metric;
 }
@@ -38,8 +30,8 @@ std::vector<Change> difference(const Snapshot& now, const Wanted& wanted) {
   std::set<const Rule*> kept_rules;
   for (const Change& change : wanted.routes) {
     const Route& route = std::get<AddRoute>(change.operation).route;
-    const auto it = std::ranges::find_if(
-        now.routes, [&](const Route& r) { return r.ours() && equal_route(r, route); });
+    const auto it =
+        std::ranges::find_if(now.routes, [&](const Route& r) { return same_route(r, route); });
     if (it != now.routes.end()) {
       kept_routes.insert(&*it);
       continue;

@@ -16,12 +16,17 @@ namespace retour {
 
 namespace {
 
+bool decided_by_ours(const Snapshot& host, const Lookup& way) {
+  return std::ranges::any_of(host.rules, [&](const Rule& rule) {
+    return rule.ours() && rule.from && rule.priority == way.rule_priority &&
+           rule.family == way.flow.dst.family();
+  });
+}
+
 /// A rule that someone else made for these flows is policy: none of our business.
 bool by_policy(const Snapshot& before, const Lookup& way) {
   return way.table.value != 0 && way.table != table_main && way.table != table_default &&
-         std::ranges::none_of(before.rules, [&](const Rule& rule) {
-           return rule.ours() && rule.priority == way.rule_priority;
-         });
+         !decided_by_ours(before, way);
 }
 
 /// What main may know of these destinations without knowing better than the subnet: a route to it,
@@ -34,13 +39,6 @@ std::uint8_t no_better(const SharedSubnet& subnet, const Prefix& destinations) {
     }
   }
   return length;
-}
-
-bool decided_by_ours(const Snapshot& host, const Lookup& way) {
-  return std::ranges::any_of(host.rules, [&](const Rule& rule) {
-    return rule.ours() && rule.from && rule.priority == way.rule_priority &&
-           rule.family == way.flow.dst.family();
-  });
 }
 
 /// What is being cured: flows of an address in our care to what is in our care that now take the

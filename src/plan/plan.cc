@@ -35,10 +35,10 @@ std::set<IfIndex> loud_links(const Diagnosis& after, const std::vector<SharedSub
 
 /// Rules alone do not stop another NIC from answering ARP: those that still do are told to, per
 /// device, never `all`. A gate that stands at 1 already would be no change.
-std::vector<Change> quiet(const Snapshot& rehearsed, const std::set<IfIndex>& loud, Conf conf) {
+std::vector<Change> quiet(const Snapshot& now, const std::set<IfIndex>& loud, Conf conf) {
   std::vector<Change> changes;
   for (const IfIndex index : loud) {
-    const Link* link = rehearsed.link(index);
+    const Link* link = now.link(index);
     const std::int32_t before = link->conf.get(conf).value_or(0);
     if (before == 1) continue;
     changes.push_back({SetConf{index, link->name, conf, before, 1},
@@ -90,7 +90,8 @@ std::optional<std::string> refusal(const Plan& plan) {
   for (const Finding& finding : plan.after.findings) {
     if (finding.severity != Severity::error || !finding.curable) continue;
     std::string reason = "the host would still not be healthy: " + finding.message;
-    const RoundTrip& trip = plan.after.round_trips[finding.evidence.value_or(0)];
+    if (!finding.evidence) return reason;
+    const RoundTrip& trip = plan.after.round_trips[*finding.evidence];
     const auto decided = std::ranges::find_if(plan.rehearsed.rules, [&](const Rule& rule) {
       return rule.priority == trip.reply.rule_priority && !rule.ours() &&
              rule.protocol != protocol_kernel;
@@ -128,7 +129,7 @@ Plan plan(const Snapshot& now, const Policy& policy, const Diagnosis& found,
     for (const Conf conf : {Conf::arp_ignore, Conf::arp_filter}) {
       if (loud.empty()) break;
       if (std::ranges::find(policy.gates, conf) == policy.gates.end()) continue;
-      const auto sysctls = quiet(rehearse(now, rules_only), loud, conf);
+      const auto sysctls = quiet(now, loud, conf);
       plan.changes = rules_only;
       // After the additions, before the removals of rules.
       const auto removals = std::ranges::find_if(plan.changes, [](const Change& change) {

@@ -111,10 +111,12 @@ bool is_door_fine(const Diagnosis& found, const Ip& address) {
   });
 }
 
-bool has_our_rule(const Snapshot& now, const Ip& address) {
-  return std::ranges::any_of(now.rules, [&](const Rule& rule) {
+/// The rule of ours for an address; nullptr = there is none.
+const Rule* our_rule(const Snapshot& now, const Ip& address) {
+  const auto it = std::ranges::find_if(now.rules, [&](const Rule& rule) {
     return rule.ours() && rule.from == Prefix::host(address);
   });
+  return it != now.rules.end() ? &*it : nullptr;
 }
 
 bool has_our_gateway_route(const Snapshot& now, const Prefix& prefix) {
@@ -216,11 +218,9 @@ class Builder {
   }
 
   bool keep_rule(const Ip& address) {
-    const auto it = std::ranges::find_if(now_.rules, [&](const Rule& rule) {
-      return rule.ours() && rule.from == Prefix::host(address);
-    });
-    if (it == now_.rules.end()) return false;
-    if (ruled_.insert(address).second) wanted_.rules.push_back({AddRule{*it}, "kept"});
+    const Rule* rule = our_rule(now_, address);
+    if (rule == nullptr) return false;
+    if (ruled_.insert(address).second) wanted_.rules.push_back({AddRule{*rule}, "kept"});
     return true;
   }
 
@@ -366,7 +366,7 @@ std::vector<SharedSubnet> in_care(const Snapshot& now, const Diagnosis& found) {
   for (const SharedSubnet& subnet : found.subnets) {
     const bool kept = subnet.routed() ? has_our_gateway_route(now, subnet.prefix)
                                       : std::ranges::any_of(subnet.members, [&](const Member& m) {
-                                          return has_our_rule(now, m.address);
+                                          return our_rule(now, m.address) != nullptr;
                                         });
     if (sick.contains(&subnet) || kept) chosen.push_back(subnet);
   }
