@@ -16,6 +16,7 @@
 #include "os/memory_file.h"
 #include "os/netns.h"
 #include "scenario/live_host.h"
+#include "scenario/open_gates_lab.h"
 #include "scenario/wire_matrix.h"
 
 namespace retour::testing {
@@ -24,21 +25,9 @@ namespace {
 namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 
-class Resources : public ::testing::Test {
+class Resources : public OpenGatesLab {
  protected:
-  void SetUp() override {
-    auto lab = LabGuard::up(
-        {.name = lab_name("res"),
-         .nics = 2,
-         .sysctls = {{"net.ipv4.conf.all.rp_filter", "0"}, {"net.ipv4.conf.all.arp_ignore", "0"}}});
-    ASSERT_TRUE(lab) << lab.error().message();
-    lab_ = std::make_unique<LabGuard>(std::move(*lab));
-    b_ = (*lab_)->b.netns;
-    const auto netns = Netns::open(b_);
-    ASSERT_TRUE(netns);
-    files_ = fs::path(MemoryFile::default_base()) / MemoryFile::key_of(*netns);
-    before_ = whole_state(b_);
-  }
+  Resources() : OpenGatesLab("res") {}
   void TearDown() override {
     retour("undo -q --netns " + b_);
     EXPECT_FALSE(fs::exists(files_));
@@ -61,10 +50,6 @@ class Resources : public ::testing::Test {
     }
     EXPECT_EQ(whole_state(b_), state) << done.text;
   }
-
-  std::unique_ptr<LabGuard> lab_;
-  std::string b_, before_;
-  fs::path files_;
 };
 
 constexpr const char* apply = "exec " RETOUR_BINARY " apply -q";

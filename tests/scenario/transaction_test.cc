@@ -24,6 +24,7 @@
 #include "os/memory_file.h"
 #include "os/netns.h"
 #include "scenario/live_host.h"
+#include "scenario/open_gates_lab.h"
 #include "scenario/wire_matrix.h"
 
 namespace retour::testing {
@@ -126,21 +127,9 @@ std::string difference(const std::string& was, const std::string& is) {
   return text.empty() ? "another order only" : text;
 }
 
-class TransactionOnAHost : public ::testing::Test {
+class TransactionOnAHost : public OpenGatesLab {
  protected:
-  void SetUp() override {
-    auto lab = LabGuard::up(
-        {.name = lab_name("txn"),
-         .nics = 2,
-         .sysctls = {{"net.ipv4.conf.all.rp_filter", "0"}, {"net.ipv4.conf.all.arp_ignore", "0"}}});
-    ASSERT_TRUE(lab) << lab.error().message();
-    lab_ = std::make_unique<LabGuard>(std::move(*lab));
-    b_ = (*lab_)->b.netns;
-    const auto netns = Netns::open(b_);
-    ASSERT_TRUE(netns);
-    files_ = fs::path(MemoryFile::default_base()) / MemoryFile::key_of(*netns);
-    before_ = whole_state(b_);
-  }
+  TransactionOnAHost() : OpenGatesLab("txn") {}
   [[nodiscard]] std::string state() const { return whole_state(b_); }
   void expect_state(const std::string& wanted, const std::string& where = "") const {
     const std::string now = state();
@@ -169,10 +158,6 @@ class TransactionOnAHost : public ::testing::Test {
     EXPECT_GT(taken_back, 20U);
     EXPECT_GT(kept, 0U) << "killed behind the commit";
   }
-
-  std::unique_ptr<LabGuard> lab_;
-  std::string b_, before_;
-  fs::path files_;
 };
 
 TEST_F(TransactionOnAHost, KilledAnywhereTheKeeperMendsIt) {

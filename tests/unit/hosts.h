@@ -90,6 +90,32 @@ inline Snapshot grid_host(int nics = 8) {
   return host;
 }
 
+/// As `ip route add` makes it.
+inline Route via(const char* dst, IfIndex link, const char* gateway, std::uint32_t metric = 0) {
+  Route made = route(dst, link);
+  made.scope = scope_global;
+  made.protocol = 3;
+  made.metric = metric;
+  made.next_hops.front().gateway = ip(gateway);
+  return made;
+}
+
+/// rail0 … on 10.1.N.5/24, each with its router 10.1.N.1 to 10.0.0.0/8, and a management NIC.
+inline Snapshot rails(int nics) {
+  Snapshot host = bare_host();
+  const IfIndex mgmt = add_nic(host, "eno1", "192.168.7.5/24");
+  host.routes.push_back(via("0.0.0.0/0", mgmt, "192.168.7.1"));
+  for (int i = 0; i < nics; ++i) {
+    const std::string subnet = "10.1." + std::to_string(i);
+    const IfIndex link =
+        add_nic(host, ("rail" + std::to_string(i)).c_str(), (subnet + ".5/24").c_str());
+    host.routes.push_back(
+        via("10.0.0.0/8", link, (subnet + ".1").c_str(), 100 + static_cast<std::uint32_t>(i)));
+  }
+  set_gates(host, 1, 1, 0);
+  return host;
+}
+
 /// The article's cure by hand: rule `from IP_k`, table with the subnet through NIC k.
 inline void cure_by_hand(Snapshot& host) {
   std::vector<Rule> rules;

@@ -22,15 +22,6 @@ Plan plan_for(const Snapshot& host) { return plan(host, {}, diagnose(host, {}));
 
 std::string refused(const Plan& plan) { return plan.refused.value_or("no"); }
 
-Route via(const char* dst, IfIndex link, const char* gateway, std::uint32_t metric = 0) {
-  Route made = testing::route(dst, link);
-  made.scope = scope_global;
-  made.protocol = 3;
-  made.metric = metric;
-  made.next_hops.front().gateway = ip(gateway);
-  return made;
-}
-
 Lookup ask(const Snapshot& host, const char* dst, const char* src) {
   Flow flow;
   flow.dst = ip(dst);
@@ -76,7 +67,7 @@ TEST(PlanBesideOthers, AGatewayThatSomeoneUsesInsideTheSubnetStays) {
   testing::add_nic(host, "eth1", "10.0.0.6/16");
   testing::set_gates(host, 1, 1, 0);
   host.segments = std::vector<Segment>{{IfIndex{2}, IfIndex{3}}};
-  host.routes.push_back(via("10.0.50.0/24", IfIndex{2}, "10.0.0.77"));
+  host.routes.push_back(testing::via("10.0.50.0/24", IfIndex{2}, "10.0.0.77"));
   const Plan cure = plan_for(host);
   ASSERT_FALSE(cure.refused) << refused(cure);
   EXPECT_EQ(ask(cure.rehearsed, "10.0.50.9", "10.0.0.6").gateway, ip("10.0.0.77"));
@@ -86,8 +77,8 @@ struct TwoDefaults : ::testing::Test {
   TwoDefaults() {
     a = testing::add_nic(host, "eth0", "192.168.1.5/24");
     b = testing::add_nic(host, "eth1", "192.168.2.5/24");
-    host.routes.push_back(via("0.0.0.0/0", a, "192.168.1.1", 100));
-    host.routes.push_back(via("0.0.0.0/0", b, "192.168.2.1", 200));
+    host.routes.push_back(testing::via("0.0.0.0/0", a, "192.168.1.1", 100));
+    host.routes.push_back(testing::via("0.0.0.0/0", b, "192.168.2.1", 200));
     testing::set_gates(host, 1, 1, 0);
   }
   Snapshot host = testing::bare_host();
@@ -120,8 +111,8 @@ TEST_F(TwoDefaults, ADefaultThatWentIsGivenUp) {
 TEST_F(TwoDefaults, AFullTunnelLeavesNobodyToAskAbout) {
   const IfIndex tunnel = testing::add_nic(host, "tun0", "10.8.0.5/24");
   host.links.back().flags |= 0x10U;
-  host.routes.push_back(via("0.0.0.0/1", tunnel, "10.8.0.1"));
-  host.routes.push_back(via("128.0.0.0/1", tunnel, "10.8.0.1"));
+  host.routes.push_back(testing::via("0.0.0.0/1", tunnel, "10.8.0.1"));
+  host.routes.push_back(testing::via("128.0.0.0/1", tunnel, "10.8.0.1"));
   for (const RoundTrip& trip : diagnose(host, {}).round_trips) {
     EXPECT_NE(trip.peer, ip("0.0.0.1"));
   }
@@ -139,22 +130,9 @@ TEST(PlanBesideOthers, LeftoverNamesGiveNoTwoNicsOneTable) {
   EXPECT_EQ(ids.size(), 3U);
 }
 
-Snapshot rails(int nics) {
-  Snapshot host = testing::bare_host();
-  for (int i = 0; i < nics; ++i) {
-    const std::string subnet = "10.1." + std::to_string(i);
-    const IfIndex link =
-        testing::add_nic(host, ("rail" + std::to_string(i)).c_str(), (subnet + ".5/24").c_str());
-    host.routes.push_back(
-        via("10.0.0.0/8", link, (subnet + ".1").c_str(), 100 + static_cast<std::uint32_t>(i)));
-  }
-  testing::set_gates(host, 1, 1, 0);
-  return host;
-}
-
 TEST(PlanBesideOthers, MoreGuardsThanFitTheirHundred) {
-  Snapshot host = plan_for(rails(49)).rehearsed;
-  const Snapshot fifty = rails(50);
+  Snapshot host = plan_for(testing::rails(49)).rehearsed;
+  const Snapshot fifty = testing::rails(50);
   host.links.push_back(fifty.links.back());
   host.addresses.push_back(fifty.addresses.back());
   for (const Route& route : fifty.routes) {
@@ -176,7 +154,7 @@ TEST(PlanBesideOthers, MoreGuardsThanFitTheirHundred) {
 TEST(PlanBesideOthers, ANicWithoutCarrierKeepsWhatItHas) {
   Snapshot host = testing::grid_host(4);
   testing::set_gates(host, 1, 1, 0);
-  host.routes.push_back(via("0.0.0.0/0", IfIndex{2}, "10.0.0.1"));
+  host.routes.push_back(testing::via("0.0.0.0/0", IfIndex{2}, "10.0.0.1"));
   host.segments = std::vector<Segment>{{IfIndex{2}, IfIndex{3}, IfIndex{4}, IfIndex{5}}};
   Snapshot then = plan_for(host).rehearsed;
   then.links[4].flags &= ~0x10040U;  // IFF_LOWER_UP, IFF_RUNNING

@@ -22,15 +22,6 @@ Plan plan_for(const Snapshot& host, const Policy& policy = {}) {
   return plan(host, policy, diagnose(host, policy));
 }
 
-Route via(const char* dst, IfIndex link, const char* gateway, std::uint32_t metric = 0) {
-  Route made = testing::route(dst, link);
-  made.scope = scope_global;
-  made.protocol = 3;
-  made.metric = metric;
-  made.next_hops.front().gateway = ip(gateway);
-  return made;
-}
-
 Lookup ask(const Snapshot& host, const char* dst, const char* src = nullptr) {
   Flow flow;
   flow.dst = ip(dst);
@@ -51,24 +42,8 @@ std::size_t count(const Plan& plan) {
   }));
 }
 
-/// rail0 … on 10.1.N.5/24, each with its router 10.1.N.1 to 10.0.0.0/8, and a management NIC.
-Snapshot rails(int nics) {
-  Snapshot host = testing::bare_host();
-  const IfIndex mgmt = testing::add_nic(host, "eno1", "192.168.7.5/24");
-  host.routes.push_back(via("0.0.0.0/0", mgmt, "192.168.7.1"));
-  for (int i = 0; i < nics; ++i) {
-    const std::string subnet = "10.1." + std::to_string(i);
-    const IfIndex link =
-        testing::add_nic(host, ("rail" + std::to_string(i)).c_str(), (subnet + ".5/24").c_str());
-    host.routes.push_back(
-        via("10.0.0.0/8", link, (subnet + ".1").c_str(), 100 + static_cast<std::uint32_t>(i)));
-  }
-  testing::set_gates(host, 1, 1, 0);
-  return host;
-}
-
 TEST(PlanShapes, RailsAnswerThroughTheirOwnGateway) {
-  const Snapshot host = rails(4);
+  const Snapshot host = testing::rails(4);
   const Diagnosis found = diagnose(host, {});
   EXPECT_FALSE(found.healthy());
   EXPECT_EQ(found.findings.front().code, "lost-rp-filter");
@@ -87,7 +62,7 @@ TEST(PlanShapes, RailsAnswerThroughTheirOwnGateway) {
 }
 
 TEST(PlanShapes, WhatMainKnowsBetterThanAFabricWinsNowAndLater) {
-  Snapshot host = rails(4);
+  Snapshot host = testing::rails(4);
   const IfIndex bridge = testing::add_nic(host, "cni0", "10.244.0.1/16");
   host.routes.push_back(testing::route("10.1.1.200/32", bridge));
   const Plan cure = plan_for(host);
@@ -101,7 +76,7 @@ TEST(PlanShapes, WhatMainKnowsBetterThanAFabricWinsNowAndLater) {
 }
 
 TEST(PlanShapes, RailsSecondPlanIsEmptyAndAWholeRemovalIsExact) {
-  const Snapshot host = rails(4);
+  const Snapshot host = testing::rails(4);
   const Plan cure = plan_for(host);
   EXPECT_FALSE(plan_for(cure.rehearsed).pending());
   Snapshot gone = rehearse(cure.rehearsed, removal(cure.rehearsed));
@@ -110,7 +85,7 @@ TEST(PlanShapes, RailsSecondPlanIsEmptyAndAWholeRemovalIsExact) {
 }
 
 TEST(PlanShapes, ALostGuardIsFoundAndPutBack) {
-  const Plan cure = plan_for(rails(4));
+  const Plan cure = plan_for(testing::rails(4));
   for (const char* guarded : {"10.0.0.0/8", "10.1.2.0/24"}) {
     Snapshot lost = cure.rehearsed;
     std::erase_if(lost.rules, [&](const Rule& rule) {
@@ -156,7 +131,7 @@ TEST(PlanShapes, ANicKeepsItsTableWhenItsAddressChanges) {
 }
 
 TEST(PlanShapes, AFabricPrefixOfThePolicyHasItsGatewayByPlace) {
-  Snapshot host = rails(4);
+  Snapshot host = testing::rails(4);
   std::erase_if(host.routes, [](const Route& route) { return route.dst.length == 8; });
   EXPECT_FALSE(plan_for(host).pending());
   Policy policy;
@@ -173,7 +148,7 @@ TEST(PlanShapes, AFabricPrefixOfThePolicyHasItsGatewayByPlace) {
 TEST(PlanShapes, TheDefaultRoutesNicInTheGroup) {
   Snapshot host = testing::grid_host(3);
   testing::set_gates(host, 1, 1, 0);
-  host.routes.push_back(via("0.0.0.0/0", IfIndex{2}, "10.0.0.1"));
+  host.routes.push_back(testing::via("0.0.0.0/0", IfIndex{2}, "10.0.0.1"));
   host.segments = std::vector<Segment>{{IfIndex{2}, IfIndex{3}, IfIndex{4}}};
   const Plan cure = plan_for(host);
   ASSERT_FALSE(cure.refused) << refused(cure);
@@ -193,8 +168,9 @@ TEST(PlanShapes, PointToPointSubnetsAreRails) {
     const std::string base = "10.9.0." + std::to_string(2 * i);
     const IfIndex link =
         testing::add_nic(host, ("p" + std::to_string(i)).c_str(), (base + "/31").c_str());
-    host.routes.push_back(via("10.64.0.0/10", link, ("10.9.0." + std::to_string(2 * i + 1)).c_str(),
-                              static_cast<std::uint32_t>(i)));
+    host.routes.push_back(testing::via("10.64.0.0/10", link,
+                                       ("10.9.0." + std::to_string(2 * i + 1)).c_str(),
+                                       static_cast<std::uint32_t>(i)));
   }
   testing::set_gates(host, 1, 1, 0);
   const Plan cure = plan_for(host);
